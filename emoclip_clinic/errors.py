@@ -1,0 +1,46 @@
+"""The errors a user can meet; every message says what was given, what is allowed, what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ClinicError",
+    "EncoderError",
+    "RatingsError",
+    "RecordingError",
+    "ScaleError",
+    "SettingsError",
+    "StudyError",
+    "TooFewError",
+]
+
+
+class ClinicError(Exception):
+    """Anything a user can put right: the commands print it as one message and exit with 1."""
+
+
+class SettingsError(ClinicError):
+    """A key or value in study.toml, a protocol or a template that is not allowed."""
+
+
+class StudyError(ClinicError):
+    """A study folder that cannot be read, written or continued."""
+
+
+class RecordingError(ClinicError):
+    """A recording that cannot be used; its message becomes the reason in recordings.csv."""
+
+
+class EncoderError(ClinicError):
+    """Weights that are missing, damaged or of another architecture."""
+
+
+class ScaleError(ClinicError):
+    """A rating scale that is unknown or ill-defined."""
+
+
+class RatingsError(ClinicError):
+    """A rating that is out of range, not a number or given twice."""
+
+
+class TooFewError(ClinicError):
+    """Too few participants, raters or values for the estimate that was asked for."""
