@@ -1,0 +1,38 @@
+# `make` lists what there is; everything installs what it needs into .venv first
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help demo test lint docs bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'emoclip-clinic needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	@touch $@
+
+demo: $(READY) ## the main job on the embedded synthetic cohort, offline, on a CPU
+	$(BIN)/emoclip-clinic demo demo-study
+
+test: $(READY) ## every test, on all cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+lint: $(READY) ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(READY) ## the documentation, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: $(READY) ## every figure of the README's table, as JSON lines
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## what was built here (never a study)
+	rm -rf .venv site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
