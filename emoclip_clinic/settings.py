@@ -35,6 +35,10 @@ class StudySettings:
     """Printed on the report's first page."""
     institution: str = ""
     """Printed below the title."""
+    recordings: str = "interviews"
+    """The folder of the recordings, relative to the study folder or absolute."""
+    scales: tuple[str, ...] = ("panss",)
+    """The scales that `run` fits and reports: files of protocols/scales/."""
     seed: int = 20231025
     """Every random choice (folds, resamples) derives from it."""
 

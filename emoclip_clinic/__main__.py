@@ -1,0 +1,5 @@
+"""`python -m emoclip_clinic` is the command `emoclip-clinic`."""
+
+from emoclip_clinic.cli import main
+
+main()

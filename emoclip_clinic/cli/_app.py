@@ -1,0 +1,251 @@
+"""What every command shares: the app, the common options, the screen, the exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emoclip_clinic.errors import ClinicError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from emoclip_clinic.pipeline import StageResult
+    from emoclip_clinic.study import Study
+
+__all__ = [
+    "DeviceOption", "EncoderOption", "FolderArgument", "PatternOption", "ScaleOption", "Screen",
+    "WeightsOption", "app", "command", "screen",
+]  # fmt: skip
+
+EXIT_ERROR = 1
+EXIT_EXCLUDED = 3
+EXIT_STOPPED = 130
+EXCLUSIONS_SHOWN = 20
+
+app = typer.Typer(
+    name="emoclip-clinic",
+    help="Symptom ratings from clinical interview video, and their agreement with clinicians. "
+    "Research use only: nothing here is a diagnosis. Nothing leaves this machine.",
+    epilog="Start with: emoclip-clinic demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights", help="Folder of weights.", metavar="DIR", envvar="EMOCLIP_CLINIC_WEIGHTS"
+    ),
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+ScaleOption = Annotated[
+    str, typer.Option("--scale", help="A rating scale: see 'scales list'.", metavar="ID")
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        help="emoclip, clip-mean, emoclip-demo, or the path of a checkpoint.", metavar="NAME"
+    ),
+]
+FolderArgument = Annotated[Path, typer.Argument(help="Folder of recordings.", metavar="FOLDER")]
+PatternOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the ids stand in a recording's path, such as "
+        "'{participant}/{session}/{*}'. Without it: BIDS names, else one folder a participant.",
+    ),
+]
+
+
+def _common_options() -> list[inspect.Parameter]:
+    options: dict[str, tuple[Any, Any]] = {
+        "study": (
+            Annotated[
+                Path,
+                typer.Option(help="The study folder.", metavar="DIR", show_default="this folder"),
+            ],
+            Path(),
+        ),
+        "seed": (
+            Annotated[
+                int | None,
+                typer.Option(min=1, help="In place of the seed in study.toml.", metavar="N"),
+            ],
+            None,
+        ),
+        "quiet": (
+            Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and exclusions.")],
+            False,
+        ),
+        "verbose": (
+            Annotated[bool, typer.Option("--verbose", "-v", help="Every exclusion, every file.")],
+            False,
+        ),
+        "as_json": (
+            Annotated[
+                bool, typer.Option("--json", help="A machine-readable summary on standard output.")
+            ],
+            False,
+        ),
+    }
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in options.items()
+    ]
+
+
+def command(to: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a function `verb(view, ...)` as a command that has the common options too."""
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        parameters = [*own, *_common_options()]
+
+        def run(
+            *, study: Path, seed: int | None, quiet: bool, verbose: bool, as_json: bool, **given: Any
+        ) -> None:
+            with screen(Screen(study, seed, quiet, verbose, as_json)) as view:
+                function(view, **given)
+
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {option.name: option.annotation for option in parameters}
+        to.command()(run)
+        return function
+
+    return add
+
+
+@dataclass
+class Screen:
+    """Where a command shows its progress and its result."""
+
+    study_path: Path
+    seed: int | None
+    quiet: bool
+    verbose: bool
+    as_json: bool
+    exit_code: int = 0
+    _bar: Bar | None = None
+    _tasks: dict[str, TaskID] = field(default_factory=dict)
+    _results: list[dict[str, Any]] = field(default_factory=list)
+
+    def study(self) -> Study:
+        """Open the study that --study names."""
+        from emoclip_clinic.study import Study
+
+        return Study(self.study_path, seed=self.seed)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Move the bar of `what`; the first call makes it."""
+        if self._bar is None:
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total)
+        self._bar.update(self._tasks[what], completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        if not self.quiet and not self.as_json:
+            _print(text)
+
+    def show(self, result: StageResult, study: Study | None = None) -> None:
+        """Print what a stage did and note its exit code and its JSON."""
+        exclusions = result.exclusions.to_dict("records")
+        self._results.append(
+            {
+                "stage": result.stage,
+                "message": result.message,
+                "up_to_date": result.fresh,
+                "written": [_place(path, study) for path in result.written],
+                "exclusions": exclusions,
+                "notes": list(result.notes),
+                **result.summary,
+            }
+        )
+        if exclusions:
+            self.exit_code = EXIT_EXCLUDED
+        if self.as_json:
+            return
+        for note in result.notes:
+            self.say(f"  note: {note}")
+        shown = exclusions if self.verbose else exclusions[:EXCLUSIONS_SHOWN]
+        for row in shown:
+            _print(f"  left out: {row['unit']} {row['id']}: {row['reason']}")
+        if len(exclusions) > len(shown):
+            _print(f"  and {len(exclusions) - len(shown)} more: --verbose lists them")
+        first = f" Wrote {_place(result.written[0], study)}." if result.written else ""
+        self.say(f"{result.stage}: {result.message}{first}")
+        if self.verbose:
+            for path in result.written[1:]:
+                self.say(f"  wrote {_place(path, study)}")
+        if result.next_command:
+            self.say(f"Next: {result.next_command}")
+
+    def finish(self) -> None:
+        """Print the JSON, where it was asked for."""
+        if self.as_json:
+            content = self._results[0] if len(self._results) == 1 else {"stages": self._results}
+            sys.stdout.write(json.dumps(content, ensure_ascii=False, default=str) + "\n")
+
+
+def _place(path: Path, study: Study | None) -> str:
+    if study is None:
+        return str(path)
+    relative = study.relative(path)
+    return relative if Path(relative).is_absolute() else str(study.path / relative)
+
+
+def _print(text: str) -> None:
+    # data may hold square brackets, which rich would read as styles
+    typer.echo(text, err=True)
+
+
+def _fail(screen: Screen, message: str, code: int) -> None:
+    if screen.as_json:
+        sys.stdout.write(json.dumps({"error": message}, ensure_ascii=False) + "\n")
+    _print(f"error: {message}" if code == EXIT_ERROR else message)
+    raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def screen(view: Screen) -> Iterator[Screen]:
+    """Run a command: a progress bar on standard error, one clear message for what goes wrong.
+
+    Exit codes: 0 done, 1 a ClinicError, 3 done but something was left out, 130 stopped by Ctrl-C.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            if not view.quiet and not view.as_json and sys.stderr.isatty():
+                view._bar = stack.enter_context(_bar())
+            yield view
+    except ClinicError as error:
+        _fail(view, str(error), EXIT_ERROR)
+    except KeyboardInterrupt:
+        _fail(
+            view,
+            "Stopped. What was finished is kept: the same command goes on from there.",
+            EXIT_STOPPED,
+        )
+    view.finish()
+    if view.exit_code:
+        raise typer.Exit(view.exit_code)
+
+
+def _bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,62 @@
+"""emoclip-clinic encode."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from emoclip_clinic.cli._app import (
+    DeviceOption,
+    EncoderOption,
+    FolderArgument,
+    PatternOption,
+    Screen,
+    WeightsOption,
+    command,
+)
+
+
+@command()
+def encode(
+    view: Screen,
+    folder: FolderArgument,
+    encoder: EncoderOption = None,
+    faces: Annotated[
+        str | None,
+        typer.Option(help="yunet, haar, or none where the recordings are face crops already."),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Sampling and windows: a file of protocols/encoding/.")
+    ] = None,
+    pattern: PatternOption = None,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+) -> None:
+    """Encode the participant's face in windows of each recording.
+
+    Ingests what is new, then writes features/ENCODER/RECORDING.safetensors and segments.csv.
+    Stopped at any moment, the same command goes on with the next recording.
+    """
+    from emoclip_clinic import pipeline
+
+    study = pipeline.open_or_create(
+        view.study_path,
+        recordings=folder,
+        seed=view.seed,
+        encoder=encoder,
+        faces=faces,
+        protocol=protocol,
+    )
+    result = pipeline.encode(
+        study,
+        folder,
+        encoder=encoder,
+        faces=faces,
+        protocol=protocol,
+        pattern=pattern,
+        device=device,
+        weights=weights,
+        progress=view.progress,
+    )
+    view.show(result, study)

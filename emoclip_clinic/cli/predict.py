@@ -1,0 +1,51 @@
+"""emoclip-clinic predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emoclip_clinic.cli._app import (
+    DeviceOption,
+    FolderArgument,
+    PatternOption,
+    Screen,
+    WeightsOption,
+    command,
+)
+
+
+@command()
+def predict(
+    view: Screen,
+    folder: FolderArgument,
+    model: Annotated[
+        Path, typer.Option(help="Folder of a fitted model, such as models/panss.", metavar="DIR")
+    ],
+    output: Annotated[Path, typer.Option(help="The CSV to write.", metavar="FILE")] = Path(
+        "predictions.csv"
+    ),
+    pattern: PatternOption = None,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+) -> None:
+    """Score new recordings with a fitted model, with intervals.
+
+    The recordings are encoded as the model's were, in a study folder of their own (--study).
+    """
+    from emoclip_clinic import pipeline
+
+    study = pipeline.open_or_create(view.study_path, recordings=folder, seed=view.seed)
+    result = pipeline.predict(
+        study,
+        folder,
+        model,
+        output,
+        pattern=pattern,
+        device=device,
+        weights=weights,
+        progress=view.progress,
+    )
+    view.show(result, study)

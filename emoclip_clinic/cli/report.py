@@ -1,0 +1,33 @@
+"""emoclip-clinic report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from emoclip_clinic.cli._app import ScaleOption, Screen, command
+
+
+@command()
+def report(
+    view: Screen,
+    scale: ScaleOption,
+    cohort: Annotated[
+        str,
+        typer.Option(
+            help="A part of the cohort, by a column of participants.csv.", metavar="COLUMN=VALUE"
+        ),
+    ] = "",
+    template: Annotated[
+        str | None, typer.Option(help="A file of templates/, without its suffix.", metavar="NAME")
+    ] = None,
+) -> None:
+    """Write the cohort's agreement report as a PDF, after 'agree' where that is stale."""
+    from emoclip_clinic import pipeline
+
+    study = view.study()
+    result = pipeline.report(
+        study, scale, cohort=cohort, template=template, progress=view.progress
+    )
+    view.show(result, study)

@@ -1,0 +1,3 @@
+"""emoclip-clinic weights."""
+
+from __future__ import annotations

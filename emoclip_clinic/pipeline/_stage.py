@@ -1,0 +1,48 @@
+"""What every stage has in common: its result, and how it tells of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["Progress", "StageResult", "quiet"]
+
+Progress = Callable[[str, int, int], None]
+"""Called as (what is being done, steps done, steps in all)."""
+
+EXCLUSION_COLUMNS = ["stage", "unit", "id", "reason"]
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def no_exclusions() -> pd.DataFrame:
+    """An empty table of exclusions."""
+    return pd.DataFrame(columns=EXCLUSION_COLUMNS, dtype=str)
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage did."""
+
+    stage: str
+    """Its name, as the command's."""
+    message: str
+    """One sentence for the last line on the screen."""
+    written: tuple[Path, ...] = ()
+    """The files it wrote, the one to open first."""
+    exclusions: pd.DataFrame = field(default_factory=no_exclusions)
+    """stage, unit, id, reason: a row for everything that was left out."""
+    notes: tuple[str, ...] = ()
+    """Things to know that excluded nothing."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers for --json."""
+    fresh: bool = False
+    """Nothing had changed since the last run, so nothing was done."""
+    next_command: str = ""
+    """What to run next."""

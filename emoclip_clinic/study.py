@@ -1,0 +1,224 @@
+"""The study folder: where each file lies, which stage is stale, and what it was made from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from emoclip_clinic import __version__
+from emoclip_clinic.errors import StudyError
+from emoclip_clinic.files import sha256_bytes, sha256_file, write_bytes, write_json
+from emoclip_clinic.settings import Settings, StudySettings, read_settings, to_toml
+
+__all__ = ["SETTINGS_FILE", "Stamp", "Study"]
+
+SETTINGS_FILE = "study.toml"
+# a file changed this recently could change again within the clock's tick: its hash is not kept
+SETTLED_S = 2.0
+LIBRARIES = (
+    "av", "decord", "numpy", "open_clip_torch", "opencv-python-headless", "pandas", "pingouin",
+    "reportlab", "scikit-learn", "scipy", "skops", "torch",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a stage is about to read, and with which settings: equal stamps mean equal results."""
+
+    stage: str
+    """Name of the stage, and of its provenance file; may hold a scale ("fit-panss")."""
+    inputs: Mapping[str, str]
+    """SHA-256 of everything it reads, by a name that says what it is."""
+    settings: Mapping[str, Any]
+    """Every setting the result depends on, the seed included."""
+
+
+class Study:
+    """A study folder.
+
+    Parameters
+    ----------
+    path
+        The folder; the current one if it is not given.
+    seed
+        Takes the place of the seed in study.toml.
+
+    Raises
+    ------
+    StudyError
+        There is no study.toml in the folder; `Study.create` makes one.
+    SettingsError
+        study.toml has a key or a value that is not allowed.
+    """
+
+    def __init__(self, path: str | Path = ".", *, seed: int | None = None) -> None:
+        self.path = Path(path)
+        self._seed = seed
+        if not (self.path / SETTINGS_FILE).is_file():
+            raise StudyError(f"{self._place()} is not a study: it has no {SETTINGS_FILE}. {self._hint()}")
+
+    @classmethod
+    def create(cls, path: str | Path, settings: Settings | None = None) -> Study:
+        """Make the folder and its study.toml; a study that is there already is only opened."""
+        folder = Path(path)
+        if not (folder / SETTINGS_FILE).exists():
+            write_bytes(folder / SETTINGS_FILE, to_toml(settings or Settings()).encode())
+        return cls(folder)
+
+    def _place(self) -> str:
+        return "this folder" if self.path == Path() else str(self.path)
+
+    def _hint(self) -> str:
+        with contextlib.suppress(OSError):
+            inside = sorted(file.parent for file in self.path.glob(f"*/{SETTINGS_FILE}"))
+            if inside:
+                return f"There is one in {inside[0]}: add --study {inside[0]}."
+        return "Make one with 'emoclip-clinic init DIR', or name it with --study DIR."
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What study.toml says."""
+        settings = read_settings(self.path / SETTINGS_FILE)
+        if self._seed is None:
+            return settings
+        study: StudySettings = replace(settings.study, seed=self._seed)
+        return replace(settings, study=study)
+
+    # where each file lies
+
+    @property
+    def recordings_csv(self) -> Path:
+        """One row a recording: identity, container facts, usable or why not."""
+        return self.path / "recordings.csv"
+
+    @property
+    def quality_csv(self) -> Path:
+        """Tidy quality measures of the recordings."""
+        return self.path / "quality.csv"
+
+    @property
+    def participants_csv(self) -> Path:
+        """Optional: participant, site, age, sex and whatever else a cohort is chosen by."""
+        return self.path / "participants.csv"
+
+    @property
+    def ratings_files(self) -> list[Path]:
+        """The clinicians' ratings."""
+        return [self.path / name for name in self.settings.ratings.files]
+
+    def features_dir(self, encoder: str) -> Path:
+        """Feature vectors and segments.csv of one encoder."""
+        return self.path / "features" / encoder
+
+    def model_dir(self, scale: str) -> Path:
+        """The fitted model, its performance, its splits and what was left out."""
+        return self.path / "models" / scale
+
+    def predictions_csv(self, scale: str) -> Path:
+        """Out-of-fold predictions."""
+        return self.path / "predictions" / f"{scale}.csv"
+
+    def agreement_csv(self, scale: str) -> Path:
+        """Every agreement statistic with its interval."""
+        return self.path / "agreement" / f"{scale}.csv"
+
+    def provenance_json(self, stage: str) -> Path:
+        """What a stage read, with which settings and versions, and what it wrote."""
+        return self.path / "provenance" / f"{stage}.json"
+
+    def relative(self, path: Path) -> str:
+        """A path as the study's files write it: relative to the study where it lies inside."""
+        with contextlib.suppress(ValueError):
+            return path.resolve().relative_to(self.path.resolve()).as_posix()
+        return path.resolve().as_posix()
+
+    # hashes and freshness
+
+    @property
+    def _hashes_json(self) -> Path:
+        return self.path / "cache" / "hashes.json"
+
+    @cached_property
+    def _hashes(self) -> dict[str, list[Any]]:
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads(self._hashes_json.read_text()))
+        return {}
+
+    def sha256(self, path: Path) -> str:
+        """SHA-256 of a file, read again only when its size or time has changed."""
+        state = path.stat()
+        key = self.relative(path)
+        known = self._hashes.get(key)
+        if known and known[:2] == [state.st_size, state.st_mtime_ns]:
+            return str(known[2])
+        digest = sha256_file(path)
+        if time.time() - state.st_mtime > SETTLED_S:
+            self._hashes[key] = [state.st_size, state.st_mtime_ns, digest]
+        return digest
+
+    def save_hashes(self) -> None:
+        """Keep what `sha256` has read, so that the next run need not read it again."""
+        write_json(self._hashes_json, self._hashes)
+
+    def stamp(
+        self, stage: str, inputs: Iterable[Path], settings: Mapping[str, Any], **facts: str
+    ) -> Stamp:
+        """What `stage` would read now; `facts` are inputs that are no file of the study."""
+        hashes = {self.relative(path): self.sha256(path) for path in inputs if path.is_file()}
+        return Stamp(stage, {**hashes, **facts}, json.loads(json.dumps(settings)))
+
+    def provenance(self, stage: str) -> dict[str, Any] | None:
+        """The provenance of a stage's last complete run, or None."""
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads(self.provenance_json(stage).read_text()))
+        return None
+
+    def is_fresh(self, stamp: Stamp) -> bool:
+        """Whether the stage ran with equal inputs and settings and its files are as it left them."""
+        record = self.provenance(stamp.stage)
+        if record is None:
+            return False
+        expected = (__version__, dict(stamp.inputs), dict(stamp.settings))
+        if (record.get("emoclip_clinic"), record.get("inputs"), record.get("settings")) != expected:
+            return False
+        outputs = {self.path / name: digest for name, digest in record.get("outputs", {}).items()}
+        return all(path.is_file() and self.sha256(path) == digest for path, digest in outputs.items())
+
+    def record(
+        self, stamp: Stamp, outputs: Iterable[Path], *, device: str = "cpu", **facts: Any
+    ) -> None:
+        """Write the stage's provenance: the last thing it does, so that a kill leaves it stale."""
+        record = {
+            "stage": stamp.stage,
+            "emoclip_clinic": __version__,
+            "inputs": dict(stamp.inputs),
+            "settings": dict(stamp.settings),
+            "outputs": {self.relative(path): self.sha256(path) for path in outputs},
+            "device": device,
+            "python": platform.python_version(),
+            "platform": f"{platform.system()} {platform.machine()}",
+            "libraries": {name: _version(name) for name in LIBRARIES},
+            **facts,
+        }
+        write_json(self.provenance_json(stamp.stage), record)
+        self.save_hashes()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value: a stamp's input that is no file."""
+    return sha256_bytes(json.dumps(value, sort_keys=True).encode())
