@@ -61,8 +61,9 @@ class EncodeSettings:
 class RatingsSettings:
     """Where the clinicians' ratings are."""
 
-    files: tuple[str, ...] = ("ratings.csv",)
-    """CSV or TSV files, relative to the study folder; wide or long."""
+    files: tuple[str, ...] = ("ratings.csv", "ratings/{scale}.csv")
+    """CSV or TSV files, wide or long, relative to the study folder; those that exist are read.
+    `{scale}` stands for the id of the scale that is asked for."""
 
 
 @dataclass(frozen=True)

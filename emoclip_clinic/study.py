@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emoclip_clinic import __version__
-from emoclip_clinic.errors import StudyError
+from emoclip_clinic.errors import RatingsError, StudyError
 from emoclip_clinic.files import sha256_bytes, sha256_file, write_bytes, write_json
 from emoclip_clinic.settings import Settings, StudySettings, read_settings, to_toml
 
@@ -109,10 +109,23 @@ class Study:
         """Optional: participant, site, age, sex and whatever else a cohort is chosen by."""
         return self.path / "participants.csv"
 
-    @property
-    def ratings_files(self) -> list[Path]:
-        """The clinicians' ratings."""
-        return [self.path / name for name in self.settings.ratings.files]
+    def ratings_files(self, scale: str) -> list[Path]:
+        """The files that exist of those that hold the clinicians' ratings on a scale.
+
+        Raises
+        ------
+        RatingsError
+            None of them exists.
+        """
+        names = [name.replace("{scale}", scale) for name in self.settings.ratings.files]
+        found = [self.path / name for name in names if (self.path / name).is_file()]
+        if not found:
+            raise RatingsError(
+                f"there are no ratings on {scale}: looked for {' and '.join(names)}. "
+                f"'emoclip-clinic scales template {scale}' makes a sheet to fill in; other files "
+                f"are named in {SETTINGS_FILE} under [ratings]."
+            )
+        return found
 
     def features_dir(self, encoder: str) -> Path:
         """Feature vectors and segments.csv of one encoder."""

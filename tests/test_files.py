@@ -1,0 +1,69 @@
+"""Atomic writing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emoclip_clinic.errors import StudyError
+from emoclip_clinic.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_json
+
+WRITER = """
+import sys, itertools
+from pathlib import Path
+from emoclip_clinic.files import write_bytes
+for n in itertools.count():
+    write_bytes(Path(sys.argv[1]), bytes([n % 256]) * 300_000)
+    print(n, flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
+    """SIGKILL in the middle of writing leaves the old content or the new, never a part."""
+    target = tmp_path / "table.csv"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(target)], stdout=subprocess.PIPE
+    ) as process:
+        for _ in range(5):
+            assert process.stdout is not None
+            process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+    content = target.read_bytes()
+    assert len(content) == 300_000
+    assert len(set(content)) == 1
+
+
+def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """An error while writing leaves the old file and no litter."""
+    target = tmp_path / "a.txt"
+    write_bytes(target, b"old")
+    with pytest.raises(ValueError, match="half way"), atomic_path(target) as temporary:
+        temporary.write_bytes(b"new")
+        raise ValueError("half way")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_path_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    """A file where a folder should be, as with a read-only or a full disk, is a StudyError."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="cannot write"):
+        write_bytes(tmp_path / "file" / "table.csv", b"")
+
+
+def test_hashes_agree_with_the_published_vector(tmp_path: Path) -> None:
+    """FIPS 180-2's example: "abc"."""
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "abc") == sha256_bytes(b"abc") == expected
+
+
+def test_json_never_holds_what_json_does_not_know(tmp_path: Path) -> None:
+    """NaN is refused: other programs could not read the file."""
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})

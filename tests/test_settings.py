@@ -1,0 +1,59 @@
+"""study.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emoclip_clinic.errors import SettingsError
+from emoclip_clinic.settings import Settings, read_settings, to_toml
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "study.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    """Defaults survive the round trip through TOML."""
+    assert read_settings(write(tmp_path, to_toml(Settings()))) == Settings()
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    """Every setting has a default."""
+    assert read_settings(write(tmp_path, "")) == Settings()
+
+
+def test_text_of_any_language_survives(tmp_path: Path) -> None:
+    """Titles hold quotes, backslashes and accents."""
+    title = 'Étude "négative" \\ 研究'
+    text = to_toml(Settings()).replace('"Untitled study"', "'''" + title + "'''")
+    settings = read_settings(write(tmp_path, text))
+    assert settings.study.title == title
+    assert read_settings(write(tmp_path, to_toml(settings))) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[fit]\nfold = 5", "no key 'fold'.*Did you mean folds"),
+        ("[fits]\nfolds = 5", "no key 'fits'"),
+        ("[fit]\nfolds = 'ten'", "'ten'; allowed: a value of type int"),
+        ("[fit]\nfolds = 1", "folds = 1; allowed: 2 or more"),
+        ("[fit]\nfolds = true", "True; allowed"),
+        ("[fit]\ncv = 'random'", "allowed: repeated, lopo"),
+        ("[encode]\nfaces = 'mtcnn'", "allowed: yunet, haar, none"),
+        ("[ratings]\nfiles = 'ratings.csv'", "a list of texts"),
+        ("fit = 3", r"must be a table, written \[fit\]"),
+        ("[fit\n", "cannot be read.*line 1"),
+        ("[study]\nseed = 0", "1 or more"),
+    ],
+)
+def test_what_is_not_allowed_is_named_with_what_is(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    """Unknown keys and wrong values say what may stand there."""
+    with pytest.raises(SettingsError, match=message):
+        read_settings(write(tmp_path, text))
