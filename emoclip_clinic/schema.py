@@ -1,0 +1,79 @@
+"""TOML tables into frozen dataclasses, with every problem collected and not only the first."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from emoclip_clinic.resources import close_matches
+
+__all__ = ["build"]
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], table: dict[str, Any], where: str, problems: list[str]) -> T | None:
+    """Make a dataclass from a TOML table, nested ones included.
+
+    A field may be a text, a whole number, a number, a boolean, another dataclass (or None), or a
+    tuple of any of these. A field without a default is a required key.
+
+    Parameters
+    ----------
+    cls
+        The dataclass: its fields are the keys that are allowed.
+    table
+        What `tomllib` read.
+    where
+        The place that messages name, like "items[3]"; empty at the top of the file.
+    problems
+        Grows by one text a problem: unknown key, missing key, value of another type.
+
+    Returns
+    -------
+        The dataclass, or None where there was any problem.
+    """
+    before = len(problems)
+    types = get_type_hints(cls)
+    place = f"{where}: " if where else ""
+    for key in sorted(table.keys() - types.keys()):
+        hint = close_matches(key, list(types))
+        problems.append(f"{place}unknown key {key!r}. {hint}Allowed: {', '.join(types)}")
+    problems += [
+        f"{place}the key {field.name!r} is missing"
+        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+        if field.default is dataclasses.MISSING and field.name not in table
+    ]
+    values = {
+        key: _value(types[key], value, f"{place}{key}", problems)
+        for key, value in table.items()
+        if key in types
+    }
+    return cls(**values) if len(problems) == before else None
+
+
+def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
+    if isinstance(kind, UnionType):
+        kind = next(option for option in get_args(kind) if option is not NoneType)
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        return build(kind, value, where, problems)  # type: ignore[arg-type]
+    if get_origin(kind) is tuple and isinstance(value, list):
+        element = get_args(kind)[0]
+        return tuple(
+            _value(element, one, f"{where}[{place}]", problems)
+            for place, one in enumerate(value, start=1)
+        )
+    # TOML writes a number without a fraction as a whole number; a boolean is no number
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        problems.append(f"{where} = {value!r}; allowed: {_words(kind)}")
+    return value
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return "a list"
+    words = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+    return words.get(kind, "a table")
