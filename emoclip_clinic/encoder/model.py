@@ -1,0 +1,283 @@
+"""EmoCLIP: CLIP's towers and a temporal transformer over the frames' embeddings.
+
+The mathematics and the parameters' names are those of the public code of Foteinopoulou and Patras,
+"EmoCLIP: A Vision-Language Method for Zero-Shot Video Facial Expression Recognition" (FG 2024),
+so that its checkpoints load as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import open_clip
+import torch
+from open_clip.transformer import QuickGELU, VisionTransformer
+from torch import nn
+from torch.nn import functional
+
+from emoclip_clinic.encoder.architecture import REFERENCE, Architecture
+from emoclip_clinic.encoder.preprocess import preprocess
+from emoclip_clinic.errors import EncoderError
+
+__all__ = ["REFERENCE", "Architecture", "VideoEncoder"]
+
+
+class _Attention(nn.Module):
+    """Self-attention whose heads may together be wider than the model."""
+
+    def __init__(self, dim: int, heads: int, head_width: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_qkv = nn.Linear(dim, 3 * heads * head_width, bias=False)
+        # a list of one: the reference kept a dropout beside it
+        self.to_out = nn.Sequential(nn.Linear(heads * head_width, dim))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, length, _ = x.shape
+        qkv = self.to_qkv(x).reshape(batch, length, 3, self.heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        # softmax(q k' head_width^-0.5) v: (batch, heads, length, head_width)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        result: torch.Tensor = self.to_out(mixed.transpose(1, 2).reshape(batch, length, -1))
+        return result
+
+
+class _FeedForward(nn.Module):
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        # the names 0 and 3 are the reference's: a dropout stood at 2
+        self.net = nn.Sequential(
+            nn.Linear(dim, width), nn.GELU("tanh"), nn.Identity(), nn.Linear(width, dim)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.net(x)
+        return result
+
+
+class _PreNorm(nn.Module):
+    def __init__(self, dim: int, fn: nn.Module) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.fn = fn
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.fn(self.norm(x))
+        return result
+
+
+class _Residual(nn.Module):
+    def __init__(self, fn: nn.Module) -> None:
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = x + self.fn(x)
+        return result
+
+
+class _Layers(nn.Module):
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.ModuleList(
+                _Residual(_PreNorm(arch.dim, block))
+                for block in (
+                    _Attention(arch.dim, arch.temporal_heads, arch.temporal_head_width),
+                    _FeedForward(arch.dim, arch.temporal_mlp_width),
+                )
+            )
+            for _ in range(arch.temporal_layers)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            for block in cast("nn.ModuleList", layer):
+                x = block(x)
+        return x
+
+
+class _Temporal(nn.Module):
+    """Class token first, positions added, pre-norm layers, no final norm."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.randn(1, 1, arch.dim))
+        self.pos_embedding = nn.Parameter(torch.randn(1, arch.positions, arch.dim))
+        self.temporal_transformer = _Layers(arch)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        x = torch.cat([self.cls_token.expand(len(frames), -1, -1), frames], dim=1)
+        x = x + self.pos_embedding[:, : x.shape[1]]
+        result: torch.Tensor = self.temporal_transformer(x)[:, 0]
+        return result
+
+
+class _ImageOnly(nn.Module):
+    """CLIP less its text tower."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        self.visual = VisionTransformer(
+            image_size=arch.image_size,
+            patch_size=arch.patch_size,
+            width=arch.vision_width,
+            layers=arch.vision_layers,
+            heads=arch.vision_heads,
+            mlp_ratio=4.0,
+            output_dim=arch.dim,
+            act_layer=QuickGELU,
+        )
+
+
+def _clip(arch: Architecture) -> nn.Module:
+    vision = {
+        "image_size": arch.image_size,
+        "patch_size": arch.patch_size,
+        "width": arch.vision_width,
+        "layers": arch.vision_layers,
+        "head_width": arch.vision_width // arch.vision_heads,
+    }
+    text = {
+        "context_length": arch.context_length,
+        "vocab_size": arch.vocabulary,
+        "width": arch.text_width,
+        "layers": arch.text_layers,
+        "heads": arch.text_heads,
+    }
+    # OpenAI's weights need QuickGELU: with the usual GELU embeddings are off and nothing says so
+    clip: nn.Module = open_clip.CLIP(arch.dim, vision, text, quick_gelu=True)
+    # made here, because it is in no checkpoint and the model may be built without memory
+    mask = torch.full((arch.context_length,) * 2, float("-inf"), device="cpu").triu(1)
+    clip.register_buffer("attn_mask", mask, persistent=False)
+    return clip
+
+
+class VideoEncoder(nn.Module):
+    """Video, frames and texts to vectors of one space.
+
+    Freshly made, its layers are random, ready for training; `load_encoder` gives trained ones.
+    Gradients flow through every `encode_` method.
+
+    Parameters
+    ----------
+    architecture
+        Dimensions of the towers and of the temporal layers.
+
+    Attributes
+    ----------
+    name
+        Registry name, or the stem of the checkpoint's file.
+    notice
+        What must be said wherever its results are shown; mostly empty.
+    fingerprint
+        SHA-256 of the weights' content; empty unless they came from a checkpoint.
+    metadata
+        What the checkpoint's file says of itself: where the weights come from.
+    """
+
+    def __init__(self, architecture: Architecture = REFERENCE) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.name = ""
+        self.notice = ""
+        self.fingerprint = ""
+        self.metadata: dict[str, str] = {}
+        self.backbone = _clip(architecture) if architecture.has_text else _ImageOnly(architecture)
+        if architecture.has_text:
+            self.logit_scale = nn.Parameter(torch.tensor(float(np.log(1 / 0.07))))
+        if architecture.temporal_layers:
+            self.temporal = _Temporal(architecture)
+
+    @property
+    def dim(self) -> int:
+        """Length of every embedding."""
+        return self.architecture.dim
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of a preprocessed frame, px."""
+        return self.architecture.image_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def preprocess(self, frames: npt.NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:
+        """Prepare uint8 (time, height, width, 3) RGB: float32 (time, 3, size, size) on `device`."""
+        if isinstance(frames, np.ndarray):
+            # torch takes neither read-only arrays nor negative strides
+            frames = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
+        return preprocess(frames.to(self.device), self.image_size)
+
+    def encode_frames(self, frames: torch.Tensor) -> torch.Tensor:
+        """Embed preprocessed frames: float32 (n, 3, size, size) to (n, dim), not normalised."""
+        size = self.image_size
+        if frames.ndim != 4 or frames.shape[1:] != (3, size, size):
+            raise EncoderError(
+                f"frames of shape {tuple(frames.shape)} were given; allowed: (n, 3, {size}, "
+                f"{size}), as `preprocess` gives them"
+            )
+        result: torch.Tensor = self.backbone.visual(frames.to(self.device))  # type: ignore[operator]
+        return result
+
+    def encode_temporal(self, features: torch.Tensor) -> torch.Tensor:
+        """Embed clips of frame embeddings: float32 (batch, time, dim) to (batch, dim).
+
+        Raises
+        ------
+        EncoderError
+            A clip is empty, of another dimension, or longer than the position table.
+        """
+        longest = self.architecture.positions - 1
+        if features.ndim != 3 or features.shape[2] != self.dim or features.shape[1] == 0:
+            raise EncoderError(
+                f"clips of shape {tuple(features.shape)} were given; allowed: (batch, time, "
+                f"{self.dim}) with a time of 1 or more"
+            )
+        features = features.to(self.device)
+        if not self.architecture.temporal_layers:
+            return features.mean(dim=1)
+        if features.shape[1] > longest:
+            raise EncoderError(
+                f"a clip of {features.shape[1]} frames was given; allowed: {longest} or fewer. "
+                "Encode a longer recording in windows."
+            )
+        result: torch.Tensor = self.temporal(features)
+        return result
+
+    def encode_video(self, clips: torch.Tensor) -> torch.Tensor:
+        """Embed preprocessed clips: float32 (batch, time, 3, size, size) to (batch, dim)."""
+        if clips.ndim != 5:
+            raise EncoderError(
+                f"clips of shape {tuple(clips.shape)} were given; allowed: (batch, time, 3, "
+                f"{self.image_size}, {self.image_size}), as `preprocess` gives each clip"
+            )
+        frames = self.encode_frames(clips.flatten(0, 1))
+        return self.encode_temporal(frames.reshape(*clips.shape[:2], self.dim))
+
+    def encode_text(self, texts: Sequence[str]) -> torch.Tensor:
+        """Embed texts: (n, dim), not normalised; what is beyond 77 tokens is truncated.
+
+        Raises
+        ------
+        EncoderError
+            The checkpoint has no text tower.
+        """
+        if not self.architecture.has_text:
+            raise EncoderError(
+                f"the weights of {self.name or 'this encoder'} have no text tower, so texts cannot "
+                "be encoded; use a checkpoint of the whole model."
+            )
+        tokens = open_clip.tokenize(list(texts), self.architecture.context_length)
+        result: torch.Tensor = self.backbone.encode_text(tokens.to(self.device))  # type: ignore[operator]
+        return result
+
+    def similarity(self, videos: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
+        """Scaled cosines: (n, dim) and (m, dim) to logits (n, m), exp(logit_scale) x cosine."""
+        videos, texts = (functional.normalize(vectors, dim=-1) for vectors in (videos, texts))
+        return self.logit_scale.exp() * videos @ texts.T
