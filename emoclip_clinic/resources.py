@@ -22,7 +22,7 @@ def _folders(kind: str, study: Path | None) -> list[Path]:
 
 
 def names(kind: str, study: Path | None = None) -> list[str]:
-    """Names of the TOML files of a kind ("protocols/scales", "templates"), sorted, without suffix."""
+    """List the TOML files of a kind ("protocols/scales", "templates"), sorted, without suffix."""
     found = {path.stem for folder in _folders(kind, study) for path in folder.glob("*.toml")}
     return sorted(found)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
 
 from emoclip_clinic.errors import SettingsError
-from emoclip_clinic.resources import close_matches, read_toml
+from emoclip_clinic.resources import read_toml
+from emoclip_clinic.schema import build
 
 __all__ = [
     "AgreeSettings",
@@ -19,12 +19,9 @@ __all__ = [
     "ReportSettings",
     "Settings",
     "StudySettings",
-    "from_table",
     "read_settings",
     "to_toml",
 ]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,46 +99,12 @@ class ReportSettings:
 class Settings:
     """The whole of study.toml."""
 
-    study: StudySettings = field(default_factory=StudySettings)
-    encode: EncodeSettings = field(default_factory=EncodeSettings)
-    ratings: RatingsSettings = field(default_factory=RatingsSettings)
-    fit: FitSettings = field(default_factory=FitSettings)
-    agree: AgreeSettings = field(default_factory=AgreeSettings)
-    report: ReportSettings = field(default_factory=ReportSettings)
-
-
-def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
-    """Make a dataclass from a TOML table, nested ones included.
-
-    Raises
-    ------
-    SettingsError
-        A key is unknown (the allowed ones are named) or a value has another type.
-    """
-    types = get_type_hints(cls)
-    for key in table:
-        if key not in types:
-            raise SettingsError(
-                f"{where} has no key {key!r}. {close_matches(key, list(types))}"
-                f"Allowed: {', '.join(types)}."
-            )
-    return cls(**{key: _value(types[key], value, f"{where}: {key}") for key, value in table.items()})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise SettingsError(f"{where} must be a table, written [{where.split()[-1]}]")
-        return from_table(kind, value, where)  # type: ignore[arg-type]
-    if kind == tuple[str, ...]:
-        if isinstance(value, list) and all(isinstance(word, str) for word in value):
-            return tuple(value)
-        raise SettingsError(f"{where} = {value!r}; allowed: a list of texts")
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise SettingsError(f"{where} = {value!r}; allowed: a value of type {kind.__name__}")
-    return value
+    study: StudySettings = StudySettings()
+    encode: EncodeSettings = EncodeSettings()
+    ratings: RatingsSettings = RatingsSettings()
+    fit: FitSettings = FitSettings()
+    agree: AgreeSettings = AgreeSettings()
+    report: ReportSettings = ReportSettings()
 
 
 def read_settings(path: Path) -> Settings:
@@ -152,31 +115,42 @@ def read_settings(path: Path) -> Settings:
     SettingsError
         The file is not TOML, or has a key or value that is not allowed.
     """
-    settings = from_table(Settings, read_toml(path), path.name)
-    for name, value in [
-        ("fit: folds", settings.fit.folds),
-        ("fit: inner_folds", settings.fit.inner_folds),
-    ]:
-        if value < 2:
-            raise SettingsError(f"{path.name}: {name} = {value}; allowed: 2 or more")
-    for name, value in [
-        ("fit: repeats", settings.fit.repeats),
-        ("fit: resamples", settings.fit.resamples),
-        ("agree: resamples", settings.agree.resamples),
-        ("study: seed", settings.study.seed),
-    ]:
-        if value < 1:
-            raise SettingsError(f"{path.name}: {name} = {value}; allowed: 1 or more")
-    choices = {"cv": ("repeated", "lopo"), "faces": ("yunet", "haar", "none")}
-    for key, given in [("cv", settings.fit.cv), ("faces", settings.encode.faces)]:
-        if given not in choices[key]:
-            allowed = ", ".join(choices[key])
-            raise SettingsError(f"{path.name}: {key} = {given!r}; allowed: {allowed}")
+    problems: list[str] = []
+    settings = build(Settings, read_toml(path), "", problems)
+    if settings is not None:
+        problems += _problems(settings)
+    if settings is None or problems:
+        raise SettingsError(f"{path.name}: {'; '.join(problems)}")
     return settings
 
 
+def _problems(settings: Settings) -> list[str]:
+    fit, encode = settings.fit, settings.encode
+    least = {
+        "fit: folds": (fit.folds, 2),
+        "fit: inner_folds": (fit.inner_folds, 2),
+        "fit: repeats": (fit.repeats, 1),
+        "fit: resamples": (fit.resamples, 100),
+        "agree: resamples": (settings.agree.resamples, 100),
+        "study: seed": (settings.study.seed, 1),
+    }
+    words = {
+        "fit: cv": (fit.cv, ("repeated", "lopo")),
+        "encode: faces": (encode.faces, ("yunet", "haar", "none")),
+    }
+    return [
+        f"{name} = {value}; allowed: {lowest} or more"
+        for name, (value, lowest) in least.items()
+        if value < lowest
+    ] + [
+        f"{name} = {value!r}; allowed: {', '.join(allowed)}"
+        for name, (value, allowed) in words.items()
+        if value not in allowed
+    ]
+
+
 def to_toml(settings: Settings) -> str:
-    """The text of a study.toml that holds every setting."""
+    """Write the text of a study.toml that holds every setting."""
     blocks = ["# What the authors of this study decide. Paths are relative to this folder."]
     for section in dataclasses.fields(settings):
         values = getattr(settings, section.name)

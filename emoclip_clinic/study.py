@@ -63,7 +63,9 @@ class Study:
         self.path = Path(path)
         self._seed = seed
         if not (self.path / SETTINGS_FILE).is_file():
-            raise StudyError(f"{self._place()} is not a study: it has no {SETTINGS_FILE}. {self._hint()}")
+            raise StudyError(
+                f"{self._place()} is not a study: it has no {SETTINGS_FILE}. {self._hint()}"
+            )
 
     @classmethod
     def create(cls, path: str | Path, settings: Settings | None = None) -> Study:
@@ -110,7 +112,7 @@ class Study:
         return self.path / "participants.csv"
 
     def ratings_files(self, scale: str) -> list[Path]:
-        """The files that exist of those that hold the clinicians' ratings on a scale.
+        """List the files that exist of those that hold the clinicians' ratings on a scale.
 
         Raises
         ------
@@ -132,7 +134,7 @@ class Study:
         return self.path / "features" / encoder
 
     def model_dir(self, scale: str) -> Path:
-        """The fitted model, its performance, its splits and what was left out."""
+        """Hold the fitted model, its performance, its splits and what was left out."""
         return self.path / "models" / scale
 
     def predictions_csv(self, scale: str) -> Path:
@@ -144,11 +146,11 @@ class Study:
         return self.path / "agreement" / f"{scale}.csv"
 
     def provenance_json(self, stage: str) -> Path:
-        """What a stage read, with which settings and versions, and what it wrote."""
+        """Say what a stage read, with which settings and versions, and what it wrote."""
         return self.path / "provenance" / f"{stage}.json"
 
     def relative(self, path: Path) -> str:
-        """A path as the study's files write it: relative to the study where it lies inside."""
+        """Give a path as the study's files write it: relative to the study where it lies inside."""
         with contextlib.suppress(ValueError):
             return path.resolve().relative_to(self.path.resolve()).as_posix()
         return path.resolve().as_posix()
@@ -184,18 +186,18 @@ class Study:
     def stamp(
         self, stage: str, inputs: Iterable[Path], settings: Mapping[str, Any], **facts: str
     ) -> Stamp:
-        """What `stage` would read now; `facts` are inputs that are no file of the study."""
+        """Say what `stage` would read now; `facts` are inputs that are no file of the study."""
         hashes = {self.relative(path): self.sha256(path) for path in inputs if path.is_file()}
         return Stamp(stage, {**hashes, **facts}, json.loads(json.dumps(settings)))
 
     def provenance(self, stage: str) -> dict[str, Any] | None:
-        """The provenance of a stage's last complete run, or None."""
+        """Read the provenance of a stage's last complete run, or None."""
         with contextlib.suppress(OSError, ValueError):
             return dict(json.loads(self.provenance_json(stage).read_text()))
         return None
 
     def is_fresh(self, stamp: Stamp) -> bool:
-        """Whether the stage ran with equal inputs and settings and its files are as it left them."""
+        """Whether the stage ran with equal inputs and settings and left its files as they are."""
         record = self.provenance(stamp.stage)
         if record is None:
             return False
@@ -203,7 +205,9 @@ class Study:
         if (record.get("emoclip_clinic"), record.get("inputs"), record.get("settings")) != expected:
             return False
         outputs = {self.path / name: digest for name, digest in record.get("outputs", {}).items()}
-        return all(path.is_file() and self.sha256(path) == digest for path, digest in outputs.items())
+        return all(
+            path.is_file() and self.sha256(path) == digest for path, digest in outputs.items()
+        )
 
     def record(
         self, stamp: Stamp, outputs: Iterable[Path], *, device: str = "cpu", **facts: Any

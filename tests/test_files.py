@@ -42,9 +42,14 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
     """An error while writing leaves the old file and no litter."""
     target = tmp_path / "a.txt"
     write_bytes(target, b"old")
-    with pytest.raises(ValueError, match="half way"), atomic_path(target) as temporary:
-        temporary.write_bytes(b"new")
-        raise ValueError("half way")
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"new")
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        write_half()
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
-GROUND = {"errors", "files", "resources"}
+GROUND = {"errors", "files", "resources", "schema"}
 NOUNS = {
-    "features", "predictions", "ratings", "recordings", "scales", "segments", "settings", "weights",
+    "features", "predictions", "ratings", "recordings", "scale", "scale_rules", "scales", "scan",
+    "segments", "settings", "weights",
 }  # fmt: skip
 WORKSHOPS = {"agreement", "demo", "encoder", "regression", "report", "training", "video"}
 FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cli"}]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = {("encoder", "video"), ("training", "encoder"), ("demo", "encoder"), ("demo", "training")}
 LIGHT = {"numpy", "pandas"}
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[0] != "_")
+MODULES = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[0] != "_"
+)
 
 
 def room(path: Path) -> str:

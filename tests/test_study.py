@@ -19,7 +19,7 @@ def study(tmp_path: Path) -> Study:
 
 
 def run_stage(study: Study, text: str) -> None:
-    """A stage that copies one file."""
+    """Copy one file, as a stage."""
     stamp = study.stamp("copy", [study.path / "in.txt"], {"seed": 1})
     (study.path / "out.txt").write_text(text)
     study.record(stamp, [study.path / "out.txt"])

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from emoclip_clinic.cli import (  # noqa: F401 - each adds its command to the app, in this order
-    demo,
-    init,
-    ingest,
-    encode,
-    fit,
-    predict,
-    agree,
-    report,
-    run,
-    weights,
-    scales,
-    doctor,
-)  # isort: skip
+# each module adds its commands to the app; the order is that of --help
+# isort: off
+from emoclip_clinic.cli import demo, init, ingest, encode, fit, predict, agree, report, run
+from emoclip_clinic.cli import weights, scales, doctor
+
+# isort: on
 from emoclip_clinic.cli._app import app
 
-__all__ = ["app", "main"]
+__all__ = [
+    "agree", "app", "demo", "doctor", "encode", "fit", "ingest", "init", "main", "predict",
+    "report", "run", "scales", "weights",
+]  # fmt: skip
 
 
 def main() -> None:

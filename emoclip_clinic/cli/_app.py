@@ -105,7 +105,9 @@ def _common_options() -> list[inspect.Parameter]:
     ]
 
 
-def command(to: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    to: typer.Typer = app, name: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add a function `verb(view, ...)` as a command that has the common options too."""
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
@@ -113,7 +115,13 @@ def command(to: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[.
         parameters = [*own, *_common_options()]
 
         def run(
-            *, study: Path, seed: int | None, quiet: bool, verbose: bool, as_json: bool, **given: Any
+            *,
+            study: Path,
+            seed: int | None,
+            quiet: bool,
+            verbose: bool,
+            as_json: bool,
+            **given: Any,
         ) -> None:
             with screen(Screen(study, seed, quiet, verbose, as_json)) as view:
                 function(view, **given)
@@ -121,7 +129,7 @@ def command(to: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[.
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {option.name: option.annotation for option in parameters}
-        to.command()(run)
+        to.command(name)(run)
         return function
 
     return add
@@ -156,9 +164,23 @@ class Screen:
         self._bar.update(self._tasks[what], completed=done, total=total)
 
     def say(self, text: str) -> None:
-        """A line for people."""
+        """Print a line for people."""
         if not self.quiet and not self.as_json:
             _print(text)
+
+    def table(self, columns: list[str], rows: list[list[Any]], title: str = "") -> None:
+        """Print a table on standard output, or its rows for --json."""
+        if self.as_json:
+            self._results.append({"rows": [dict(zip(columns, row, strict=True)) for row in rows]})
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, title=title or None)
+        for row in rows:
+            table.add_row(*(Text(str(cell)) for cell in row))
+        Console().print(table)
 
     def show(self, result: StageResult, study: Study | None = None) -> None:
         """Print what a stage did and note its exit code and its JSON."""
@@ -244,8 +266,13 @@ def screen(view: Screen) -> Iterator[Screen]:
 
 
 def _bar() -> Bar:
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    return progress.Progress(*columns, console=Console(stderr=True), transient=True)

@@ -27,7 +27,5 @@ def report(
     from emoclip_clinic import pipeline
 
     study = view.study()
-    result = pipeline.report(
-        study, scale, cohort=cohort, template=template, progress=view.progress
-    )
+    result = pipeline.report(study, scale, cohort=cohort, template=template, progress=view.progress)
     view.show(result, study)
