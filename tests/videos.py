@@ -1,4 +1,4 @@
-"""Videos with a known truth, made for tests: every frame carries its number as black and white blocks."""
+"""Videos with a known truth for tests: each frame carries its number as black and white blocks."""
 
 from __future__ import annotations
 
