@@ -1,1 +1,10 @@
-"""agreement."""
+"""Agreement of raters among themselves and of a model with them, every statistic with interval."""
+
+from __future__ import annotations
+
+from emoclip_clinic.agreement.concordance import ccc, mae, pearson
+from emoclip_clinic.agreement.limits import bland_altman
+from emoclip_clinic.agreement.reliability import icc
+from emoclip_clinic.agreement.summary import agree
+
+__all__ = ["agree", "bland_altman", "ccc", "icc", "mae", "pearson"]

@@ -1,0 +1,263 @@
+"""Agreement over a whole scale: raters among themselves, the model with each and with all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emoclip_clinic.agreement.bootstrap import cluster_intervals
+from emoclip_clinic.agreement.concordance import concordance_estimates, weighted_concordance
+from emoclip_clinic.agreement.estimates import Estimate, join_notes
+from emoclip_clinic.agreement.limits import limits_estimates, weighted_limits
+from emoclip_clinic.agreement.reliability import icc_estimates, weighted_icc
+from emoclip_clinic.errors import RatingsError
+
+__all__ = ["COLUMNS", "STATISTICS", "agree"]
+
+STATISTICS = ["ICC(A,1)", "ICC(C,1)", "CCC", "Pearson", "bias", "LoA lower", "LoA upper", "MAE"]
+"""Of a pair; of all raters together, the first two."""
+
+COLUMNS = ["scale", "target", "kind", "comparison", "rater_a", "rater_b", "statistic", "value"]
+COLUMNS += ["ci_low", "ci_high", "n_subjects", "n_participants", "n_raters", "n_excluded"]
+COLUMNS += ["method", "note"]
+
+MODEL = "ridge"
+"""The model compared; the baseline that predicts the mean is not."""
+
+KEYS = ["participant", "session"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared with what, for the subjects that at least one side scored."""
+
+    comparison: str
+    """rater-rater, model-rater, model-consensus, rater-consensus or model-loo-consensus."""
+    rater_a: str
+    """As in the table."""
+    rater_b: str
+    """As in the table."""
+    scores: NDArray[np.float64]
+    """Shape (subjects, columns), NaN where missing; only subjects with all columns are analysed."""
+    n_raters: int
+    """Human raters whose scores enter."""
+    difference: str = ""
+    """First column minus second, in words; empty where all columns are compared together."""
+
+
+def agree(
+    scored: pd.DataFrame,
+    predictions: pd.DataFrame | None,
+    *,
+    scale_id: str,
+    targets: Iterable[str],
+    n_resamples: int = 2000,
+    seed: int,
+) -> pd.DataFrame:
+    """Compare raters with each other and the model with the raters, target by target.
+
+    A subject is a session of a participant. Comparisons, in this order:
+
+    - rater-rater: all raters together (rater_a "all"), then every pair; differences are rater_b
+      minus rater_a.
+    - model-rater: rater_a "model", rater_b the rater; model minus rater.
+    - model-consensus: the model with the mean of all raters who scored the subject; model minus
+      consensus.
+    - rater-consensus and model-loo-consensus: a rater, then the model, with the mean of the
+      *other* raters, for the same subjects. Only these two answer on equal terms whether the
+      model is as good as another clinician: a rater compared with a mean that holds their own
+      score looks better than they are, and a mean of more raters is easier to agree with.
+
+    Where every participant has one session, intervals are those of `icc`, `ccc`, `pearson`,
+    `bland_altman` and `mae`. Where someone has several, sessions of a person are alike and these
+    would be too short: whole participants are resampled (BCa bootstrap). The column method says
+    which.
+
+    Parameters
+    ----------
+    scored : pandas.DataFrame
+        Columns participant, session, rater, target, kind, value (others are ignored).
+    predictions : pandas.DataFrame or None
+        Columns participant, session, target, model, predicted; only model "ridge" is compared.
+        None: raters only. Several recordings of a session are averaged.
+    scale_id : str
+        Goes into the column scale.
+    targets : iterable of str
+        Items, subscales and totals, in the order of the table.
+    n_resamples : int
+        Bootstrap resamples, where they are needed.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns scale, target, kind, comparison, rater_a, rater_b, statistic, value, ci_low,
+        ci_high, n_subjects, n_participants, n_raters (human raters whose scores enter),
+        n_excluded (subjects that lack one of the scores compared), method, note. A statistic that
+        is undefined has value NaN and the note says why.
+
+    Raises
+    ------
+    RatingsError
+        A rater scored a target twice for one session.
+    """
+    ridge = None if predictions is None else predictions[predictions["model"] == MODEL]
+    raters = sorted(scored["rater"].unique())
+    kinds = scored.drop_duplicates("target").set_index("target")["kind"]
+    rows: list[dict[str, object]] = []
+    for target in targets:
+        scores = scored[scored["target"] == target]
+        ratings, predicted = _aligned(
+            _ratings(scores, raters), None if ridge is None else ridge[ridge["target"] == target]
+        )
+        participants = ratings.index.get_level_values("participant").to_numpy()
+        head = {"scale": scale_id, "target": target, "kind": kinds.get(target, "")}
+        for comparison in _comparisons(ratings, predicted):
+            found = _rows(comparison, participants, n_resamples, seed)
+            rows.extend({**head, **row} for row in found)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _ratings(scored: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
+    double = scored.duplicated([*KEYS, "rater"])
+    if double.any():
+        row = scored[double].iloc[0]
+        raise RatingsError(
+            f"rater {row['rater']} scored {row['target']} of participant {row['participant']}, "
+            f"session {row['session']} twice. Keep one score a rater and session."
+        )
+    return scored.pivot(index=KEYS, columns="rater", values="value").reindex(columns=raters)
+
+
+def _aligned(
+    ratings: pd.DataFrame, ridge: pd.DataFrame | None
+) -> tuple[pd.DataFrame, NDArray[np.float64] | None]:
+    if ridge is None:
+        return ratings, None
+    predicted = ridge.groupby(KEYS)["predicted"].mean()
+    index = ratings.index.union(predicted.index)
+    return ratings.reindex(index), predicted.reindex(index).to_numpy(float)
+
+
+def _comparisons(
+    ratings: pd.DataFrame, predicted: NDArray[np.float64] | None
+) -> Iterator[Comparison]:
+    raters = list(ratings.columns)
+    scores = ratings.to_numpy(float)
+    yield Comparison("rater-rater", "all", "", scores, len(raters))
+    for i, first in enumerate(raters):
+        for j, second in enumerate(raters[i + 1 :], i + 1):
+            label = f"{second} minus {first}"
+            yield Comparison("rater-rater", first, second, scores[:, [j, i]], 2, label)
+    if predicted is not None:
+        yield from _model_comparisons(raters, scores, predicted)
+    if len(raters) > 1:
+        yield from _leave_one_out(raters, scores, predicted)
+
+
+def _model_comparisons(
+    raters: list[str], scores: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> Iterator[Comparison]:
+    for j, rater in enumerate(raters):
+        pair = np.column_stack([predicted, scores[:, j]])
+        yield Comparison("model-rater", "model", rater, pair, 1, f"model minus {rater}")
+    pair = np.column_stack([predicted, _mean(scores)])
+    label = "model minus consensus"
+    yield Comparison("model-consensus", "model", "consensus", pair, len(raters), label)
+
+
+def _leave_one_out(
+    raters: list[str], scores: NDArray[np.float64], predicted: NDArray[np.float64] | None
+) -> Iterator[Comparison]:
+    k = len(raters)
+    for j, rater in enumerate(raters):
+        # all three columns must be there, so that rater and model face the same subjects
+        columns = [scores[:, j], _mean(np.delete(scores, j, axis=1))]
+        triple = np.column_stack(columns if predicted is None else [*columns, predicted])
+        label = f"{rater} minus consensus of the others"
+        yield Comparison("rater-consensus", rater, "consensus", triple, k, label)
+        if predicted is not None:
+            label = f"model minus consensus without {rater}"
+            swapped = triple[:, [2, 1, 0]]
+            yield Comparison("model-loo-consensus", "model", rater, swapped, k - 1, label)
+
+
+def _mean(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    there = ~np.isnan(scores)
+    n = there.sum(axis=1)
+    return np.where(n > 0, np.where(there, scores, 0).sum(axis=1) / np.maximum(n, 1), np.nan)
+
+
+def _rows(
+    comparison: Comparison, participants: NDArray[np.object_], n_resamples: int, seed: int
+) -> Iterator[dict[str, object]]:
+    missing = np.isnan(comparison.scores)
+    some = ~missing.all(axis=1)
+    every = some & ~missing.any(axis=1)
+    scores, clusters = comparison.scores[every], pd.factorize(participants[every])[0]
+    n_participants = len(set(clusters))
+    estimates = _estimates(scores, comparison)
+    if n_participants < len(scores) and any(np.isfinite(row.value) for row in estimates):
+        estimates = _clustered(estimates, scores, comparison, clusters, n_resamples, seed)
+    for estimate in estimates:
+        yield {
+            "comparison": comparison.comparison,
+            "rater_a": comparison.rater_a,
+            "rater_b": comparison.rater_b,
+            "statistic": estimate.name,
+            "value": estimate.value,
+            "ci_low": estimate.ci_low,
+            "ci_high": estimate.ci_high,
+            "n_subjects": len(scores),
+            "n_participants": n_participants,
+            "n_raters": comparison.n_raters,
+            "n_excluded": int((some & ~every).sum()),
+            "method": estimate.method,
+            "note": estimate.note,
+        }
+
+
+def _estimates(scores: NDArray[np.float64], comparison: Comparison) -> list[Estimate]:
+    if not comparison.difference:
+        found = icc_estimates(scores)
+    else:
+        x, y = scores[:, 0], scores[:, 1]
+        limits = [
+            replace(row, note=join_notes(comparison.difference, row.note))
+            for row in limits_estimates(x, y)
+        ]
+        found = [*icc_estimates(scores[:, :2]), *concordance_estimates(x, y), *limits]
+    by_name = {row.name: row for row in found}
+    return [by_name[name] for name in STATISTICS if name in by_name]
+
+
+def _clustered(
+    estimates: list[Estimate],
+    scores: NDArray[np.float64],
+    comparison: Comparison,
+    clusters: NDArray[np.intp],
+    n_resamples: int,
+    seed: int,
+) -> list[Estimate]:
+    def statistics(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        if not comparison.difference:
+            return weighted_icc(scores, weights)
+        pair, x, y = scores[:, :2], scores[:, 0], scores[:, 1]
+        concordance, limits = weighted_concordance(x, y, weights), weighted_limits(x, y, weights)
+        return weighted_icc(pair, weights) | concordance | limits
+
+    intervals = cluster_intervals(statistics, clusters, n_resamples, seed)
+    method = f"participant-cluster bootstrap (BCa, {n_resamples} resamples)"
+    return [_replaced(row, *intervals[row.name], method) for row in estimates]
+
+
+def _replaced(row: Estimate, low: float, high: float, method: str) -> Estimate:
+    if np.isnan(row.value):
+        return replace(row, method=method)
+    none = "no interval: too few participants or values" if np.isnan(low) else ""
+    return replace(row, ci_low=low, ci_high=high, method=method, note=join_notes(row.note, none))
