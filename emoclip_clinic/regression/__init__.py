@@ -1,1 +1,23 @@
-"""regression."""
+"""Scores from embeddings: participant-grouped cross-validation, performance, the final model."""
+
+from __future__ import annotations
+
+from emoclip_clinic.regression.crossval import CrossValidation, cross_validate
+from emoclip_clinic.regression.fitted import FittedModel, fit_model, load, predict, save
+from emoclip_clinic.regression.folds import Design, splits
+from emoclip_clinic.regression.inference import performance
+from emoclip_clinic.regression.pooling import pool
+
+__all__ = [
+    "CrossValidation",
+    "Design",
+    "FittedModel",
+    "cross_validate",
+    "fit_model",
+    "load",
+    "performance",
+    "pool",
+    "predict",
+    "save",
+    "splits",
+]
