@@ -92,8 +92,8 @@ def read_ratings(
     if not rated:
         raise RatingsError(
             f"{', '.join(path.name for path in files) or 'no file'}: there is no rating of "
-            f"{scale.abbreviation} yet. Its columns are called {', '.join(_headings(scale)[:3])} and "
-            f"so on; 'emoclip-clinic scales template {scale.id}' makes a sheet to fill in."
+            f"{scale.abbreviation} yet. Its columns are called {', '.join(_headings(scale)[:3])} "
+            f"and so on; 'emoclip-clinic scales template {scale.id}' makes a sheet to fill in."
         )
     rows = [(*cell[2:5], scale.id, cell.item.code, value) for cell, value in rated]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -20,6 +20,7 @@ __all__ = [
     "Scale",
     "Subscale",
     "check",
+    "describe",
     "list_scales",
     "load_scale",
     "targets",
@@ -75,6 +76,33 @@ def targets(scale: Scale) -> pd.DataFrame:
         kind = "total" if score is scale.total else "subscale"
         rows.append((score.id, kind, score.label, *scale_rules.score_range(scale, score)))
     return pd.DataFrame(rows, columns=["target", "kind", "label", "minimum", "maximum"])
+
+
+def describe(scale: Scale) -> list[str]:
+    """Say in lines of text what the table of targets does not: sources, rules, open points."""
+    floor = scale.percent_change_floor
+    lines = [
+        f"version: {scale.version}",
+        f"reference: {scale.reference}",
+        f"licence: {scale.licence}",
+        f"direction: {scale.direction}",
+        f"missing items: {scale.missing_rule}",
+    ]
+    if floor is not None:
+        lines.append(f"percent change: 100 (baseline - later) / (baseline - {floor:g})")
+    for score in scale.scores:
+        lines.append(f"{score.id}: {score.method} of {' '.join(score.items)}")
+        lines += [f"  source: {score.source}"] if score.source else []
+        lines += [f"  unverified: {score.unverified}"] if score.unverified else []
+    for band in scale.bands:
+        span = f"{band.minimum:g}-{band.maximum:g}"
+        lines.append(f"band: {band.target} {span} {band.label} ({band.band_set}; {band.source})")
+    for point in scale.reference_points:
+        lines.append(f"reference point: {point.target} {point.value:g} {point.label}")
+    lines += [f"note: {text}" for text in scale.notes]
+    lines += [f"source: {text}" for text in scale.sources]
+    lines += [f"unverified: {text}" for text in scale.unverified]
+    return lines
 
 
 def _read(path: Path) -> tuple[Scale | None, list[str]]:
