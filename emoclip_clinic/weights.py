@@ -51,7 +51,7 @@ class WeightFile:
     """Where it is published; empty: it can only be imported from a local file."""
     licence: str
     """Its authors' terms."""
-    about: str
+    description: str
     """One line."""
 
 
@@ -62,7 +62,7 @@ class WeightStatus:
     file: WeightFile
     path: Path
     """Where it is, or would be."""
-    status: str
+    state: str
     """"ok", "missing" or "damaged"."""
     sha256: str
     """What its content must hash to; empty where nothing is recorded yet."""
@@ -75,7 +75,7 @@ FILES = (
         sha256="",
         url="",
         licence="as released by its authors (code: Apache-2.0)",
-        about="EmoCLIP's video encoder; import the file that its authors release",
+        description="EmoCLIP's video encoder; import the file that its authors release",
     ),
     WeightFile(
         name="clip",
@@ -84,7 +84,7 @@ FILES = (
         url="https://openaipublic.azureedge.net/clip/models/"
         "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",
         licence="MIT",
-        about="OpenAI's CLIP ViT-B/32, for the baseline clip-mean",
+        description="OpenAI's CLIP ViT-B/32, for the baseline clip-mean",
     ),
     WeightFile(
         name="yunet",
@@ -93,7 +93,7 @@ FILES = (
         url="https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
         "face_detection_yunet_2023mar.onnx",
         licence="MIT",
-        about="YuNet face detector of the OpenCV Zoo",
+        description="YuNet face detector of the OpenCV Zoo",
     ),
 )
 
@@ -133,8 +133,8 @@ def verify(name: str, weights: str | Path | None = None) -> WeightStatus:
     wanted = _wanted(file, target)
     if not target.is_file():
         return WeightStatus(file, target, "missing", wanted)
-    status = "ok" if wanted and sha256_file(target) == wanted else "damaged"
-    return WeightStatus(file, target, status, wanted)
+    state = "ok" if wanted and sha256_file(target) == wanted else "damaged"
+    return WeightStatus(file, target, state, wanted)
 
 
 def path(name: str, weights: str | Path | None = None) -> Path:
@@ -145,25 +145,24 @@ def path(name: str, weights: str | Path | None = None) -> Path:
     EncoderError
         It is missing or damaged; the message has the command to run.
     """
-    state = verify(name, weights)
-    if state.status == "ok":
-        return state.path
-    command = f"weights fetch {name}" if state.file.url else "weights import FILE"
+    found = verify(name, weights)
+    if found.state == "ok":
+        return found.path
+    command = f"weights fetch {name}" if found.file.url else f"weights import FILE --as {name}"
     option = f" --weights {shlex.quote(str(weights))}" if weights else ""
-    if state.status == "missing":
-        problem = f"the weights {name} ({state.file.filename}) are not in {state.path.parent}"
-    elif not state.sha256:
-        problem = f"{state.path} was not imported here, so there is no checksum to trust it by"
+    if found.state == "missing":
+        problem = f"the weights {name} ({found.file.filename}) are not in {found.path.parent}"
+    elif not found.sha256:
+        problem = f"{found.path} was not imported here, so there is no checksum to trust it by"
     else:
-        problem = f"{state.path} is damaged: its SHA-256 is not {state.sha256}"
-    where = "" if state.file.url else " with the file that the authors of EmoCLIP release as FILE"
+        problem = f"{found.path} is damaged: its SHA-256 is not {found.sha256}"
+    where = "" if found.file.url else " with the file that the authors of EmoCLIP release as FILE"
     raise EncoderError(f"{problem}. Run 'emoclip-clinic {command}{option}'{where}.")
 
 
 def fetch(
     name: str | WeightFile,
     weights: str | Path | None = None,
-    *,
     progress: Progress | None = None,
 ) -> Path:
     """Download a file into the weights folder; one that was cut is continued.
@@ -179,7 +178,7 @@ def fetch(
     if not file.url:
         raise EncoderError(
             f"{file.name} has no address that could be fetched and checked; download it by hand, "
-            "then run 'emoclip-clinic weights import FILE'."
+            f"then run 'emoclip-clinic weights import FILE --as {file.name}'."
         )
     target = folder(weights) / file.filename
     if target.is_file() and sha256_file(target) == file.sha256:
@@ -210,12 +209,12 @@ def install(source: Path, weights: str | Path | None = None) -> list[Path]:
     Returns
     -------
     list of Path
-        What was copied; empty where nothing of known hash was found.
+        What was copied.
 
     Raises
     ------
     EncoderError
-        `source` does not exist.
+        `source` does not exist, or holds nothing of known hash.
     """
     if not source.exists():
         raise EncoderError(f"there is no file or folder {source}.")
@@ -233,6 +232,12 @@ def install(source: Path, weights: str | Path | None = None) -> list[Path]:
                 if not file.sha256:
                     record(file.name, weights)
                 installed.append(target)
+    if not installed:
+        known = ", ".join(file.name for file in FILES)
+        raise EncoderError(
+            f"{source} holds no weights whose checksum is known ({known}). "
+            "If it is an EmoCLIP checkpoint, add '--as emoclip'."
+        )
     return installed
 
 

@@ -70,7 +70,7 @@ def known(server: Server, content: bytes = CONTENT, page: str = "file.bin") -> W
         sha256=hashlib.sha256(content).hexdigest(),
         url=f"http://127.0.0.1:{server.server_port}/{page}",
         licence="",
-        about="",
+        description="",
     )
 
 
@@ -144,7 +144,7 @@ def test_folder_is_the_nearest_choice(tmp_path: Path, monkeypatch: pytest.Monkey
     [
         ("yunet", "weights fetch yunet"),
         ("clip", "weights fetch clip"),
-        ("emoclip", "weights import"),
+        ("emoclip", "weights import FILE --as emoclip"),
     ],
 )
 def test_missing_weights_name_the_command(name: str, command: str, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_missing_weights_name_the_command(name: str, command: str, tmp_path: Pat
     target = tmp_path / "my weights"
     with pytest.raises(EncoderError, match=f"emoclip-clinic {command}.*--weights '.*my weights'"):
         weights.path(name, target)
-    assert {row.status for row in weights.table(target)} == {"missing"}
+    assert {row.state for row in weights.table(target)} == {"missing"}
 
 
 def test_unknown_weights_suggest_the_close_ones() -> None:
@@ -171,7 +171,8 @@ def test_install_knows_files_by_content(shared: Path, tmp_path: Path) -> None:
     installed = weights.install(source, tmp_path / "weights")
     assert installed == [weights.path("yunet", tmp_path / "weights")]
     assert installed[0].name == detector.name
-    assert weights.install(source / "notes.txt", tmp_path / "weights") == []
+    with pytest.raises(EncoderError, match=r"holds no weights.*--as emoclip"):
+        weights.install(source / "notes.txt", tmp_path / "weights")
 
 
 def test_damage_is_noticed(shared: Path, tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_damage_is_noticed(shared: Path, tmp_path: Path) -> None:
     content = bytearray((shared / "weights" / "face_detection_yunet_2023mar.onnx").read_bytes())
     content[1000] ^= 1
     (tmp_path / "face_detection_yunet_2023mar.onnx").write_bytes(content)
-    assert weights.verify("yunet", tmp_path).status == "damaged"
+    assert weights.verify("yunet", tmp_path).state == "damaged"
     with pytest.raises(EncoderError, match="is damaged"):
         weights.path("yunet", tmp_path)
 
@@ -196,5 +197,6 @@ def test_imported_weights_are_trusted_by_their_record(tmp_path: Path) -> None:
     assert weights.path("emoclip", first) == file
     assert weights.install(first, second) == [weights.path("emoclip", second)]
     file.write_bytes(b"Weights")
-    assert weights.verify("emoclip", first).status == "damaged"
-    assert weights.install(first, second) == []
+    assert weights.verify("emoclip", first).state == "damaged"
+    with pytest.raises(EncoderError, match="holds no weights"):
+        weights.install(first, second)

@@ -1,0 +1,205 @@
+"""Which frames of a recording are encoded, and in which windows: arithmetic on times only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from emoclip_clinic import resources
+from emoclip_clinic.errors import RecordingError, SettingsError
+from emoclip_clinic.schema import build
+
+__all__ = ["SEGMENT_COLUMNS", "EncodingProtocol", "Plan", "Segment", "plan", "read_protocol"]
+
+SEGMENT_COLUMNS = (
+    "recording",
+    "window",
+    "start_s",
+    "stop_s",
+    "n_frames",
+    "face_fraction",
+    "padded",
+    "status",
+    "reason",
+)
+"""Columns of segments.csv; `window` counts from 0, `status` is "used" or "excluded"."""
+
+MAX_WINDOW_FRAMES = 1023
+"""The temporal position table of EmoCLIP has 1024 rows, one of them for the class token."""
+CLOCK_S = 1e-3
+"""Containers round times to their clock, Matroska to 1 ms: a frame is not late by less."""
+SHORT_TAIL = "tail shorter than half a window"
+
+Times = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class EncodingProtocol:
+    """How recordings are sampled and cut into windows: a file of protocols/encoding/."""
+
+    title: str = ""
+    """One line for the reader."""
+    rate_hz: float | None = None
+    """Frames sampled a second, by presentation time; this or `every_nth` is given."""
+    every_nth: int | None = None
+    """Every n-th frame is sampled, whatever its time."""
+    window_frames: int = 32
+    """Sampled frames in a window."""
+    stride_frames: int = 32
+    """Sampled frames between the starts of two windows."""
+    min_face_fraction: float = 0.5
+    """A window with a face in a smaller fraction of its frames is excluded."""
+    bridge_frames: int = 3
+    """The face's place is interpolated over at most so many sampled frames without a detection."""
+    face_margin: float = 0.3
+    """How much larger than the face's box the square crop is, as a fraction of the box's size."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A window of a recording, [start_s, stop_s), and the samples it consists of."""
+
+    start_s: float
+    """Presentation time of its first frame."""
+    stop_s: float
+    """Where the next sampled frame begins, or the recording ends."""
+    positions: tuple[int, ...]
+    """Positions in `Plan.frames`; a frame that stays on display occurs again."""
+    n_frames: int
+    """How many of `positions` are the recording's own; those after them are its reflection."""
+    reason: str = ""
+    """Why it is left out; empty for a window to encode."""
+
+    @property
+    def padded(self) -> bool:
+        """Whether it was filled up by reflection."""
+        return len(self.positions) > self.n_frames
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be read from a recording, and the windows made of it."""
+
+    frames: Indices
+    """Source-frame numbers to read, ascending, each once."""
+    segments: tuple[Segment, ...]
+    """Windows in the order of their starts; one that is left out has its reason."""
+
+
+def read_protocol(name: str, study: Path | None = None) -> EncodingProtocol:
+    """Read `protocols/encoding/<name>.toml`, the study's own before the shipped one.
+
+    Raises
+    ------
+    ClinicError
+        There is no such protocol.
+    SettingsError
+        A key is unknown or a value is not allowed.
+    """
+    path = resources.find("protocols/encoding", name, study)
+    problems: list[str] = []
+    protocol = build(EncodingProtocol, resources.read_toml(path), "", problems)
+    if protocol is not None:
+        problems += _problems(protocol)
+    if protocol is None or problems:
+        raise SettingsError(f"{path.name}: " + "; ".join(problems))
+    return protocol
+
+
+def _problems(protocol: EncodingProtocol) -> list[str]:
+    problems = []
+    if (protocol.rate_hz is None) == (protocol.every_nth is None):
+        problems.append("exactly one of rate_hz and every_nth must be given")
+    for key, low, high in [
+        ("rate_hz", 0.01, 1000),
+        ("every_nth", 1, 1000),
+        ("window_frames", 1, MAX_WINDOW_FRAMES),
+        ("stride_frames", 1, 100_000),
+        ("min_face_fraction", 0, 1),
+        ("bridge_frames", 0, MAX_WINDOW_FRAMES),
+        ("face_margin", 0, 3),
+    ]:
+        value = getattr(protocol, key)
+        # written so that NaN is refused too
+        if value is not None and not low <= value <= high:
+            problems.append(f"{key} = {value}; allowed: {low} to {high}")
+    return problems
+
+
+def plan(times_s: npt.ArrayLike, protocol: EncodingProtocol) -> Plan:
+    """Choose the frames to sample and the windows they form.
+
+    By rate, sample k is the frame on display k / rate after the first frame, so that a window
+    spans the same time however the recording's frame rate varies. Windows of `window_frames`
+    samples start every `stride_frames`. If at least half a window is left over, a last window is
+    aligned to the end; if less, the rest is a segment with its reason. A recording shorter than a
+    window is one window, filled up by reflection about its last frame, as the reference does.
+
+    Parameters
+    ----------
+    times_s
+        True presentation times of all frames (n,), ascending.
+    protocol
+        How to sample and cut.
+
+    Raises
+    ------
+    RecordingError
+        There is no frame, or the times do not ascend.
+    """
+    times = np.asarray(times_s, dtype=np.float64)
+    if times.ndim != 1 or len(times) == 0:
+        raise RecordingError("no frame could be decoded")
+    if not np.isfinite(times).all() or (np.diff(times) < 0).any():
+        raise RecordingError("the frames' times do not ascend")
+    # the last frame is on display about as long as the others
+    end_s = times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else CLOCK_S)
+    sampled, starts_s = _sample(times, end_s, protocol)
+    frames, positions = np.unique(sampled, return_inverse=True)
+    bounds_s = np.append(starts_s, max(end_s, starts_s[-1]))
+    segments = [
+        Segment(
+            start_s=float(bounds_s[start]),
+            stop_s=float(bounds_s[stop]),
+            positions=_reflected(positions[start:stop], 0 if reason else protocol.window_frames),
+            n_frames=stop - start,
+            reason=reason,
+        )
+        for start, stop, reason in _cut(len(sampled), protocol)
+    ]
+    return Plan(frames=frames, segments=tuple(segments))
+
+
+def _sample(times: Times, end_s: float, protocol: EncodingProtocol) -> tuple[Indices, Times]:
+    """Source frame and start of every sample."""
+    if protocol.rate_hz is None:
+        chosen = np.arange(0, len(times), protocol.every_nth)
+        return chosen, times[chosen]
+    n = max(1, math.ceil((end_s - times[0] - CLOCK_S) * protocol.rate_hz))
+    ticks_s = times[0] + np.arange(n) / protocol.rate_hz
+    return np.searchsorted(times, ticks_s + CLOCK_S, side="right") - 1, ticks_s
+
+
+def _cut(n: int, protocol: EncodingProtocol) -> list[tuple[int, int, str]]:
+    """First sample, sample after the last, and reason to leave it out, for each segment of n."""
+    size, stride = protocol.window_frames, protocol.stride_frames
+    if n < size:
+        return [(0, n, "")]
+    cuts = [(start, start + size, "") for start in range(0, n - size + 1, stride)]
+    # with a stride longer than the window, what lies between two windows is nobody's rest
+    rest = max(cuts[-1][1], cuts[-1][0] + stride)
+    if 2 * (n - rest) >= size:
+        cuts.append((n - size, n, ""))
+    elif rest < n:
+        cuts.append((rest, n, SHORT_TAIL))
+    return cuts
+
+
+def _reflected(positions: Indices, size: int) -> tuple[int, ...]:
+    missing = max(0, size - len(positions))
+    return tuple(np.pad(positions, (0, missing), mode="reflect").tolist())
