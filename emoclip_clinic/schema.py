@@ -6,9 +6,10 @@ import dataclasses
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.resources import close_matches
 
-__all__ = ["build"]
+__all__ = ["build", "from_table"]
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ def build(cls: type[T], table: dict[str, Any], where: str, problems: list[str]) 
     problems += [
         f"{place}the key {field.name!r} is missing"
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
-        if field.default is dataclasses.MISSING and field.name not in table
+        if field.default is field.default_factory is dataclasses.MISSING and field.name not in table
     ]
     values = {
         key: _value(types[key], value, f"{place}{key}", problems)
@@ -51,6 +52,21 @@ def build(cls: type[T], table: dict[str, Any], where: str, problems: list[str]) 
         if key in types
     }
     return cls(**values) if len(problems) == before else None
+
+
+def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
+    """Make a dataclass from a TOML table as `build` does.
+
+    Raises
+    ------
+    SettingsError
+        Anything is wrong; the message has every problem.
+    """
+    problems: list[str] = []
+    made = build(cls, table, where, problems)
+    if made is None:
+        raise SettingsError("; ".join(problems))
+    return made
 
 
 def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.resources import read_toml
-from emoclip_clinic.schema import build
+from emoclip_clinic.schema import from_table
 
 __all__ = [
     "AgreeSettings",
@@ -115,11 +115,9 @@ def read_settings(path: Path) -> Settings:
     SettingsError
         The file is not TOML, or has a key or value that is not allowed.
     """
-    problems: list[str] = []
-    settings = build(Settings, read_toml(path), "", problems)
-    if settings is not None:
-        problems += _problems(settings)
-    if settings is None or problems:
+    settings = from_table(Settings, read_toml(path), path.name)
+    problems = _problems(settings)
+    if problems:
         raise SettingsError(f"{path.name}: {'; '.join(problems)}")
     return settings
 
