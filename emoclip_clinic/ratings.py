@@ -114,9 +114,9 @@ class _SheetReader:
         self.note = note
         self.problems: list[str] = []
         self.columns = roles(sheet)
-        session = self.columns.get("session")
-        if session is not None and not any(cells[session] for _, cells in sheet.rows):
-            del self.columns["session"]
+        sessions = {self._cell(cells, "session").casefold() for _, cells in sheet.rows}
+        if sessions <= MISSING:
+            self.columns.pop("session", None)
 
     def ratings(self) -> Iterator[tuple[_Cell, float]]:
         """Yield what is rated and allowed."""

@@ -43,10 +43,11 @@ def read_sheet(path: Path) -> Sheet:
     text = _text(path)
     try:
         delimiter = max(DELIMITERS, key=lambda mark: len(next(_records(text, mark))))
-        records = [tuple(cell.strip() for cell in row) for row in _records(text, delimiter)]
-    except (csv.Error, StopIteration) as error:
+        cut = _records(text, delimiter, strict=True)
+        records = [tuple(cell.strip() for cell in row) for row in cut]
+    except csv.Error as error:
         raise RatingsError(
-            f"{path.name} cannot be split into cells ({error or 'no rows'}). "
+            f"{path.name} cannot be split into cells ({error}). "
             "Look for a quotation mark that is not closed, or save it again as CSV (UTF-8)."
         ) from error
     header = _without_empty_end(records[0])
@@ -86,8 +87,8 @@ def _text(path: Path) -> str:
     return text
 
 
-def _records(text: str, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _records(text: str, delimiter: str, strict: bool = False) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
 
 
 def _without_empty_end(cells: tuple[str, ...], keep: int = 0) -> tuple[str, ...]:
