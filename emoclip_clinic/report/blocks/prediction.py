@@ -1,0 +1,124 @@
+"""Predictions against ratings: performance, scatter plots, Bland-Altman plots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from reportlab.platypus import Flowable
+
+from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind, points_digits
+from emoclip_clinic.report.context import Context, Selection
+from emoclip_clinic.report.evidence import overall, performance
+from emoclip_clinic.report.figures import Panel, bland_altman, scatter
+from emoclip_clinic.report.numbers import count, estimate
+from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
+from emoclip_clinic.report.vector import FigureFlowable
+
+__all__ = ["Performance", "bland_altman_panels", "performance_table", "scatter_panels"]
+
+IN_POINTS = ("mae", "rmse")
+MODEL_NAME = "ridge"
+
+
+@dataclass(frozen=True)
+class Performance(AllTargets):
+    """Which targets and metrics are shown."""
+
+    metrics: tuple[str, ...] = ("mae", "r2", "pearson", "ccc")
+    """Of mae, rmse, r2, pearson, spearman, ccc; four fit on the page."""
+
+
+def performance_table(context: Context, options: Performance) -> list[Flowable]:
+    """Out-of-fold performance with intervals, and the error of predicting the mean beside it."""
+    data = context.data
+    if data.performance.empty:
+        return [context.say("performance.none")]
+    notes = Notes()
+    rows: list[Any] = []
+    for target, heading in by_kind(context, context.select(options)):
+        if heading:
+            rows.append(Subheading(heading))
+        digits = points_digits(context, target)
+        found = [(metric, performance(data, target, metric)) for metric in options.metrics]
+        cells = [
+            notes.stacked(each, digits if metric in IN_POINTS else 2) for metric, each in found
+        ]
+        baseline = notes.value(performance(data, target, "mae", "mean"), digits)
+        rows.append([data.label(target), count(max(each.n for _, each in found)), *cells, baseline])
+    columns = [
+        Column(context.texts("words.target"), numeric=False),
+        Column("n", 26),
+        *(Column(context.texts.word("metrics", name), 68) for name in options.metrics),
+        Column(context.texts("performance.baseline"), 56),
+    ]
+    caption = context.caption("table", "performance.caption")
+    return [context.say("performance.intro"), *data_table(context, caption, columns, rows, notes)]
+
+
+def scatter_panels(context: Context, options: Selection) -> list[Flowable]:
+    """Predicted against observed scores."""
+    words = context.texts("scatter.x"), context.texts("scatter.y")
+    panels = _panels(context, options)
+    figures = scatter(panels, context.page.text_width, _height(context), words)
+    return _captioned(context, figures, "scatter")
+
+
+def bland_altman_panels(context: Context, options: Selection) -> list[Flowable]:
+    """Differences against means."""
+    words = context.texts("bland_altman.x"), context.texts("bland_altman.y")
+    panels = _panels(context, options, limits=True)
+    figures = bland_altman(panels, context.page.text_width, _height(context), words)
+    return _captioned(context, figures, "bland_altman")
+
+
+def _height(context: Context) -> float:
+    # room for a heading and the caption
+    return context.frame_height - 110
+
+
+def _captioned(context: Context, figures: list[Figure], key: str) -> list[Flowable]:
+    if not figures:
+        return [context.say("scatter.none")]
+    return [
+        context.figure(FigureFlowable(figure), f"{key}.caption" if n == 0 else f"{key}.continued")
+        for n, figure in enumerate(figures)
+    ]
+
+
+def _panels(context: Context, options: Selection, limits: bool = False) -> list[Panel]:
+    data = context.data
+    table = data.predictions[data.predictions["model"] == MODEL_NAME]
+    panels = []
+    for target in context.select(options):
+        rows = table[table["target"] == target].dropna(subset=["observed", "predicted"])
+        if rows.empty:
+            continue
+        bias, lower, upper = (
+            overall(data, target, "model-consensus", name)
+            for name in ("bias", "LoA lower", "LoA upper")
+        )
+        panels.append(
+            Panel(
+                label=data.label(target),
+                observed=rows["observed"].to_numpy(np.float64),
+                predicted=rows["predicted"].to_numpy(np.float64),
+                note=_note(context, target, len(rows), limits),
+                bias=bias,
+                limits=(lower, upper),
+            )
+        )
+    return panels
+
+
+def _note(context: Context, target: str, n: int, limits: bool) -> str:
+    if limits:
+        digits = points_digits(context, target)
+        bias = overall(context.data, target, "model-consensus", "bias")
+        words = f"bias {estimate(bias.value, bias.low, bias.high, digits)}"
+    else:
+        ccc = performance(context.data, target, "ccc")
+        words = f"CCC {estimate(ccc.value, ccc.low, ccc.high)}"
+    return f"n = {count(n)}, {words}"

@@ -1,0 +1,92 @@
+"""Numbers as a report prints them: the only place that rounds.
+
+Tables and files keep full precision. Here a number gets its digits, a minus sign (U+2212) that is
+as wide as a digit, never a negative zero, and an en dash where it is undefined.
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = [
+    "DASH",
+    "MINUS",
+    "count",
+    "estimate",
+    "interval",
+    "number",
+    "p_value",
+    "percent",
+    "scale_digits",
+]
+
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Round to `digits` decimals; a dash where the value is missing, infinite or undefined.
+
+    >>> number(-0.001), number(-1.5, 1), number(float("nan"))
+    ('0.00', '−1.5', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return DASH
+    # adding zero turns the negative zero that rounding leaves into a zero
+    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", MINUS)
+
+
+def count(n: float | None) -> str:
+    """Print a whole number, thousands apart by a narrow space that does not break."""
+    if n is None or not math.isfinite(n):
+        return DASH
+    return f"{round(n):,}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", MINUS)
+
+
+def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """Lower and upper end: "0.72 to 0.88"; one dash where neither is defined."""
+    ends = number(low, digits), number(high, digits)
+    return DASH if ends == (DASH, DASH) else f"{ends[0]} to {ends[1]}"
+
+
+def estimate(
+    value: float | None, low: float | None = None, high: float | None = None, digits: int = 2
+) -> str:
+    """Print an estimate with its interval: "0.81 (0.72 to 0.88)"; a dash if it is undefined.
+
+    An estimate whose interval is undefined says so: "0.81 (–)".
+    """
+    middle = number(value, digits)
+    return middle if middle == DASH else f"{middle} ({interval(low, high, digits)})"
+
+
+def p_value(p: float | None) -> str:
+    """Print a p value with its sign: "p = 0.032", "p < 0.001", "p > 0.99".
+
+    Three decimals below 0.1, where they matter, and two above it.
+    """
+    if p is None or not math.isfinite(p):
+        return f"p {DASH}"
+    if p < 0.001:
+        return "p < 0.001"
+    if p > 0.99:
+        return "p > 0.99"
+    return f"p = {number(p, 3 if p < 0.0995 else 2)}"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """Print a share between 0 and 1 as a percentage; "100%" and "0%" only where they are exact."""
+    if share is None or not math.isfinite(share):
+        return DASH
+    step = 10.0**-digits
+    rounded = round(100 * share, digits)
+    if rounded >= 100 and share < 1:
+        return f">{number(100 - step, digits)}%"
+    if rounded == 0 and share > 0:
+        return f"<{number(step, digits)}%"
+    return f"{number(rounded, digits)}%"
+
+
+def scale_digits(minimum: float, maximum: float) -> int:
+    """Decimals for points on a scale: 2 on a short one (an item), 1 on a long one (a total)."""
+    return 1 if maximum - minimum > 10 else 2

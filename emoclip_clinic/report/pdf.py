@@ -1,0 +1,165 @@
+"""The document: pages, header and footer, contents, metadata; identical data give identical bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import (
+    BaseDocTemplate,
+    CondPageBreak,
+    Flowable,
+    Frame,
+    PageBreak,
+    PageTemplate,
+    Paragraph,
+)
+
+from emoclip_clinic.report.blocks import BLOCKS
+from emoclip_clinic.report.context import Context, paragraph, plain
+from emoclip_clinic.report.data import ReportData
+from emoclip_clinic.report.spec import Template
+from emoclip_clinic.report.theme import (
+    PAGES,
+    REGULAR,
+    RULE,
+    STYLES,
+    SUBDUED,
+    Page,
+    color,
+    shorten,
+)
+
+__all__ = ["build"]
+
+HEADER_PT = 22.0
+FOOTER_PT = 20.0
+SMALL_PT = 7.0
+# a heading needs this much room below it, or goes to the next page
+HEADING_ROOM_PT = 130.0
+CREATOR = "emoclip-clinic"
+
+
+def build(data: ReportData, template: Template) -> bytes:
+    """Make the report's PDF.
+
+    Parameters
+    ----------
+    data
+        What it says.
+    template
+        What it looks like; see `spec.load_template`.
+
+    Returns
+    -------
+    bytes
+        The PDF. No clock, no path and no random number goes in: equal data and template give equal
+        bytes.
+
+    Raises
+    ------
+    SettingsError
+        The template or study.toml names a target that the scale has not.
+    """
+    page = Page(*PAGES[template.page])
+    title = template.title or template.texts("title.kind", scale=data.scale_name)
+    document = _Document(data, template, page, title)
+    context = Context(data, template.texts, page, document.frame_height, title)
+    document.multiBuild(_story(template, context))
+    return document.content()
+
+
+def _story(template: Template, context: Context) -> list[Flowable]:
+    story: list[Flowable] = []
+    number = 0
+    for section in template.sections:
+        if section.new_page and story:
+            story.append(PageBreak())
+        if section.title:
+            number += 1
+            story += [CondPageBreak(HEADING_ROOM_PT), _Heading(number, section.title)]
+        for use in section.blocks:
+            story += BLOCKS[use.name].build(context, use.options)
+    return story or [paragraph("")]
+
+
+class _Heading(Paragraph):  # type: ignore[misc]
+    """The heading of a section: a bookmark, an entry of the outline and of the contents."""
+
+    def __init__(self, number: int, title: str) -> None:
+        self._words = f"{number}  {title}"
+        self._key = f"section-{number}"
+        super().__init__(plain(self._words), STYLES["h1"])
+
+    def draw(self) -> None:
+        """Draw, and tell outline and contents where the section begins."""
+        self.canv.bookmarkPage(self._key)
+        self.canv.addOutlineEntry(self._words, self._key, level=0)
+        document = self.canv._doctemplate
+        document.notify("TOCEntry", (0, plain(self._words), document.page, self._key))
+        super().draw()
+
+
+class _Document(BaseDocTemplate):  # type: ignore[misc]
+    """A document whose pages all carry the limits of use, the notices and their number."""
+
+    def __init__(self, data: ReportData, template: Template, page: Page, title: str) -> None:
+        self._buffer = io.BytesIO()
+        words = template.texts
+        super().__init__(
+            self._buffer, pagesize=(page.width, page.height), invariant=1, lang=words.language,
+            initialFontName=REGULAR, title=f"{data.title}: {title}", author=data.institution or CREATOR,
+            subject=words("page.subject", scale=data.scale_name), creator=CREATOR, producer=CREATOR,
+            keywords=data.scale,
+        )  # fmt: skip
+        self._sheet = page
+        self._words = words
+        self._running_title = data.title
+        self._version = " ".join([CREATOR, data.methods.versions.get(CREATOR, "")]).strip()
+        self._notices = [paragraph(notice, "notice") for notice in data.notices]
+        notice_height = sum(each.wrap(page.text_width, 1e6)[1] for each in self._notices)
+        self._top = page.height - page.margin + 8
+        top = HEADER_PT + (notice_height + 6 if self._notices else 0)
+        self.frame_height = page.height - 2 * page.margin - top + 8 - FOOTER_PT / 2
+        self._n_pages = 0
+        frame = Frame(
+            page.margin, page.margin + FOOTER_PT / 2, page.text_width, self.frame_height,
+            leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0,
+        )  # fmt: skip
+        self.addPageTemplates(PageTemplate("page", [frame], onPage=self._furnish))
+
+    def content(self) -> bytes:
+        """Give the finished PDF."""
+        return self._buffer.getvalue()
+
+    def _endBuild(self) -> None:  # noqa: N802 - reportlab's name
+        # the pass that is kept numbers its pages by the pass before
+        self._n_pages = self.page
+        super()._endBuild()
+
+    def _furnish(self, canvas: Canvas, document: Any) -> None:
+        sheet = self._sheet
+        left, right = sheet.margin, sheet.width - sheet.margin
+        canvas.saveState()
+        canvas.setFont(REGULAR, SMALL_PT)
+        canvas.setFillColor(color(SUBDUED))
+        canvas.setStrokeColor(color(RULE))
+        canvas.setLineWidth(0.5)
+        use = self._words("page.use")
+        y = self._top - SMALL_PT
+        canvas.drawRightString(right, y, use)
+        room = sheet.text_width - canvas.stringWidth(use, REGULAR, SMALL_PT) - 20
+        canvas.drawString(left, y, shorten(self._running_title, room, REGULAR, SMALL_PT))
+        canvas.line(left, y - 4, right, y - 4)
+        y -= 8
+        for notice in self._notices:
+            _, height = notice.wrap(sheet.text_width, 1e6)
+            notice.drawOn(canvas, left, y - height)
+            y -= height
+        canvas.line(left, sheet.margin - 4, right, sheet.margin - 4)
+        canvas.drawString(left, sheet.margin - 14, self._version)
+        pages = self._words("page.number", page=document.page, pages=self._n_pages)
+        canvas.drawRightString(right, sheet.margin - 14, pages)
+        canvas.setViewerPreference("DisplayDocTitle", "true")
+        canvas.restoreState()
