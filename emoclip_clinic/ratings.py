@@ -46,7 +46,7 @@ class _Cell(NamedTuple):
 
 
 def read_ratings(
-    paths: Path | Iterable[Path],
+    paths: str | Path | Iterable[str | Path],
     scale: Scale,
     note: Note = _logger.warning,
 ) -> pd.DataFrame:
@@ -81,7 +81,8 @@ def read_ratings(
     """
     problems: list[str] = []
     rated: list[tuple[_Cell, float]] = []
-    files = [paths] if isinstance(paths, Path) else list(paths)
+    given = [paths] if isinstance(paths, str | Path) else paths
+    files = [Path(path) for path in given]
     for path in files:
         reader = _SheetReader(read_sheet(path), scale, note)
         rated += reader.ratings()

@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "resources", "schema"}
 NOUNS = {
-    "features", "predictions", "ratings", "recordings", "scale", "scale_rules", "scales", "scan",
-    "segments", "settings", "weights",
+    "features", "headings", "matching", "predictions", "ratings", "recordings", "scale",
+    "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets", "weights",
 }  # fmt: skip
 WORKSHOPS = {"agreement", "demo", "encoder", "regression", "report", "training", "video"}
 FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cli"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,13 @@ def test_a_description_says_what_is_unverified() -> None:
     assert "marder_disorganized: sum of P2 N5" in text
     assert "disagrees on this factor" in text
     assert "(baseline - 30)" in text
+
+
+def test_the_example_of_the_guide_is_a_sound_scale(tmp_path: Path) -> None:
+    """What docs/scales.md tells researchers to write passes the check, every key in use."""
+    guide = Path(__file__).parents[1] / "docs" / "scales.md"
+    example = guide.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    path = tmp_path / "example.toml"
+    path.write_text(example, encoding="utf-8")
+    assert scales.check(path) == []
+    assert set(tomllib.loads(example)) == {field.name for field in fields(scales.Scale)}
