@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape
@@ -67,18 +67,22 @@ class Context:
         """Make a paragraph of a fixed text."""
         return paragraph(self.texts(key, **values), style)
 
-    def caption(self, kind: str, key: str, **values: Any) -> Paragraph:
-        """Make the numbered caption of a "table" or "figure"."""
-        self.numbers[kind] += 1
+    def caption(self, kind: str, key: str, *, again: bool = False, **values: Any) -> Paragraph:
+        """Make the numbered caption of a "table" or "figure"; `again` continues the one before."""
+        self.numbers[kind] += not again
         label = self.texts(f"words.{kind}", number=self.numbers[kind])
         style = "caption" if kind == "table" else "figure-caption"
         return Paragraph(
             f"<b>{escape(label)}</b> {plain(self.texts(key, **values))}", STYLES[style]
         )
 
-    def figure(self, figure: Flowable, key: str, **values: Any) -> Flowable:
-        """Keep a figure and its caption on one page."""
-        return KeepTogether([figure, self.caption("figure", key, **values)])
+    def figures(self, figures: Sequence[Flowable], key: str) -> list[Flowable]:
+        """Keep each figure and its caption on one page; all have one number."""
+        captions = [
+            self.caption("figure", "words.continued" if place else key, again=place > 0)
+            for place in range(len(figures))
+        ]
+        return [KeepTogether(list(pair)) for pair in zip(figures, captions, strict=True)]
 
     def select(self, options: Selection) -> list[str]:
         """Targets in the order of the report: primary, totals, subscales, items.

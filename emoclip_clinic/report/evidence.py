@@ -12,6 +12,7 @@ from emoclip_clinic.report.data import ReportData
 
 __all__ = [
     "ICC",
+    "PAIR",
     "Estimate",
     "estimates",
     "judge",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 ICC = "ICC(A,1)"
+PAIR = " and "
 # Koo and Li 2016: below 0.5 poor, to 0.75 moderate, to 0.9 good, above excellent
 GRADES = ((0.5, "poor"), (0.75, "moderate"), (0.9, "good"), (math.inf, "excellent"))
 

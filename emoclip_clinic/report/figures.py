@@ -119,7 +119,10 @@ def _forest_page(
     for place, group in enumerate(groups):
         height = _group_height(group)
         if place % 2:
-            axes.axhspan(top, top + height, color=RULE, alpha=0.22, linewidth=0)
+            start = -LABEL_SHARE / (0.99 - LABEL_SHARE)
+            axes.axhspan(
+                top, top + height, start, color=RULE, alpha=0.22, linewidth=0, clip_on=False
+            )
         axes.annotate(
             shorten(group.label, left - 8, REGULAR, 7), (0, top + height / 2), (-left + 2, 0),
             xycoords=("axes fraction", "data"), textcoords="offset points", va="center",

@@ -7,11 +7,13 @@ as wide as a digit, never a negative zero, and an en dash where it is undefined.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 __all__ = [
     "DASH",
     "MINUS",
     "count",
+    "digits_for",
     "estimate",
     "interval",
     "number",
@@ -37,10 +39,10 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def count(n: float | None) -> str:
-    """Print a whole number, thousands apart by a narrow space that does not break."""
+    """Print a whole number, thousands apart: "12,345"."""
     if n is None or not math.isfinite(n):
         return DASH
-    return f"{round(n):,}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", MINUS)
+    return f"{round(n):,}".replace("-", MINUS)
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:
@@ -58,6 +60,15 @@ def estimate(
     """
     middle = number(value, digits)
     return middle if middle == DASH else f"{middle} ({interval(low, high, digits)})"
+
+
+def digits_for(values: Iterable[float]) -> int:
+    """Decimals that suit measurements: none for whole or large numbers, 2 for those below 10."""
+    finite = [float(value) for value in values if math.isfinite(value)]
+    if all(value.is_integer() for value in finite):
+        return 0
+    largest = max(map(abs, finite))
+    return 2 if largest < 10 else 1 if largest < 100 else 0
 
 
 def p_value(p: float | None) -> str:

@@ -37,7 +37,7 @@ HEADER_PT = 22.0
 FOOTER_PT = 20.0
 SMALL_PT = 7.0
 # a heading needs this much room below it, or goes to the next page
-HEADING_ROOM_PT = 130.0
+HEADING_ROOM_PT = 220.0
 CREATOR = "emoclip-clinic"
 
 

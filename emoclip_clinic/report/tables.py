@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reportlab.platypus import Flowable, LongTable, Paragraph, TableStyle
+from reportlab.platypus import (
+    CondPageBreak,
+    Flowable,
+    KeepTogether,
+    LongTable,
+    Paragraph,
+    Spacer,
+    TableStyle,
+)
 
 from emoclip_clinic.report.context import Context, paragraph, plain
 from emoclip_clinic.report.evidence import Estimate
@@ -17,6 +25,8 @@ __all__ = ["Column", "Notes", "Subheading", "data_table"]
 
 FONT_PT = 7.5
 LEADING_PT = 10.0
+KEPT_WHOLE = 0.35
+BEGINNING_PT = 130.0
 SUPERSCRIPTS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
 LETTERS = "abcdefghijklmnoprstuvwxyz"
 
@@ -122,8 +132,13 @@ def data_table(
         head + body, colWidths=_widths(columns, context.page.text_width), repeatRows=len(head),
         style=TableStyle(styles), hAlign="LEFT", spaceAfter=4,
     )  # fmt: skip
+    above = [caption] if caption else []
     below = notes.flowables() if notes else []
-    return [*([caption] if caption else []), table, *below]
+    _, height = table.wrap(context.page.text_width, context.frame_height)
+    if height < KEPT_WHOLE * context.frame_height:
+        return [KeepTogether([*above, table, *below]), Spacer(1, 6)]
+    # a long table begins where its caption, head and some rows have room
+    return [CondPageBreak(BEGINNING_PT), *above, table, *below, Spacer(1, 6)]
 
 
 def _head_row(columns: Sequence[Column]) -> list[Paragraph]:

@@ -107,8 +107,7 @@ def _styles() -> dict[str, ParagraphStyle]:
         ParagraphStyle("h1", body, fontSize=15, leading=19, spaceBefore=20, spaceAfter=8, **heading),
         ParagraphStyle("h2", body, fontSize=10.5, leading=14, spaceBefore=10, spaceAfter=4, **heading),
         ParagraphStyle("lead", body, fontSize=11.5, leading=17, spaceAfter=0),
-        ParagraphStyle("caption", cell, fontSize=8, leading=11, spaceBefore=8, spaceAfter=4,
-                       keepWithNext=1),
+        ParagraphStyle("caption", cell, fontSize=8, leading=11, spaceBefore=8, spaceAfter=4),
         ParagraphStyle("figure-caption", cell, fontSize=8, leading=11, spaceBefore=3, spaceAfter=12),
         ParagraphStyle("note", cell, fontSize=7, leading=9.5, textColor=color(SUBDUED), spaceAfter=2),
         ParagraphStyle("head", cell, fontName=BOLD),
@@ -121,7 +120,7 @@ def _styles() -> dict[str, ParagraphStyle]:
         ParagraphStyle("mono", cell, fontSize=6.5, leading=9),
         ParagraphStyle("box", cell, fontSize=8, leading=11),
         ParagraphStyle("notice", cell, fontName=BOLD, fontSize=7.5, leading=10),
-        ParagraphStyle("toc1", body, spaceAfter=2, spaceBefore=3),
+        ParagraphStyle("toc1", body, leading=13, spaceAfter=0),
     ]  # fmt: skip
     return {style.name: style for style in styles}
 

@@ -12,6 +12,7 @@ from reportlab.platypus import Flowable
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.evidence import (
     ICC,
+    PAIR,
     Estimate,
     estimates,
     overall,
@@ -128,10 +129,7 @@ def forest_plot(context: Context, options: AllTargets) -> list[Flowable]:
     legend = context.texts("words.clinicians"), context.texts("words.model")
     height = context.frame_height - 60
     figures = forest(groups, context.page.text_width, height, legend, context.texts("forest.axis"))
-    return [
-        context.figure(FigureFlowable(figure), "forest.caption" if n == 0 else "forest.continued")
-        for n, figure in enumerate(figures)
-    ]
+    return context.figures([FigureFlowable(figure) for figure in figures], "forest.caption")
 
 
 def _together(found: list[Estimate]) -> list[Estimate]:
@@ -170,7 +168,7 @@ def _pair_rows(context: Context, target: str, comparison: str, notes: Notes) -> 
     digits = points_digits(context, target)
     rows = []
     for who, values in found.items():
-        name = who or context.texts.word("comparisons_all", comparison)
+        name = _row_name(context, comparison, who)
         size = max(each.n for each in values.values())
         cells = [
             notes.stacked(values[key], 2 if key in (ICC, "CCC") else digits)
@@ -180,3 +178,12 @@ def _pair_rows(context: Context, target: str, comparison: str, notes: Notes) -> 
         ]
         rows.append([name, count(size), *cells])
     return rows
+
+
+def _row_name(context: Context, comparison: str, who: str) -> str:
+    first, _, second = who.partition(PAIR)
+    if comparison == "model-loo-consensus":
+        return context.texts("pairs.model_loo", letter=second)
+    if comparison == "rater-consensus":
+        return context.texts("pairs.rater_loo", letter=first)
+    return who or context.texts("pairs.all")

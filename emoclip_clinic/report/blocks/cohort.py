@@ -9,7 +9,7 @@ from reportlab.platypus import Flowable, Spacer
 
 from emoclip_clinic.report.context import Context, NoOptions
 from emoclip_clinic.report.flow import FlowDiagram, Step
-from emoclip_clinic.report.numbers import DASH, count, number, percent
+from emoclip_clinic.report.numbers import DASH, count, digits_for, number, percent
 from emoclip_clinic.report.tables import Column, Subheading, data_table
 
 __all__ = ["exclusions", "flow", "participants", "quality", "raters", "recordings"]
@@ -39,7 +39,7 @@ def flow(context: Context, options: NoOptions) -> list[Flowable]:
         # reasons are in the table of exclusions too
         steps = [Step(step.title, step.counts, step.lost[:1]) for step in steps]
         diagram = FlowDiagram(steps, context.page.text_width)
-    return [context.figure(diagram, "flow.caption")]
+    return context.figures([diagram], "flow.caption")
 
 
 def _lost(context: Context, row: dict[Any, Any], n_lost: int) -> list[str]:
@@ -122,9 +122,10 @@ def _described(context: Context, name: str, values: pd.Series) -> list[Any]:
     rows: list[Any] = []
     if numbers.notna().sum() == values.notna().sum():
         spread = f"{number(numbers.mean(), 1)} ({number(numbers.std(), 1)})"
-        ends = context.texts(
-            "words.range", low=number(numbers.min(), 1), high=number(numbers.max(), 1)
+        low, high = (
+            number(end, digits_for(numbers.dropna())) for end in (numbers.min(), numbers.max())
         )
+        ends = context.texts("words.range", low=low, high=high)
         label = context.texts("participants.mean_sd", name=name)
         rows.append([label, count(numbers.notna().sum()), spread, ends])
     else:
@@ -197,8 +198,10 @@ def quality(context: Context, options: NoOptions) -> list[Flowable]:
         values = pd.to_numeric(group["value"], errors="coerce").dropna()
         middle, ends = DASH, DASH
         if len(values):
-            middle = number(values.median())
-            ends = context.texts("words.range", low=number(values.min()), high=number(values.max()))
+            digits = digits_for(values)
+            middle = number(values.median(), digits)
+            low, high = number(values.min(), digits), number(values.max(), digits)
+            ends = context.texts("words.range", low=low, high=high)
         name = context.texts.word("measures", str(measure))
         shown = f"{name} ({unit})" if pd.notna(unit) and unit else name
         warned = group.loc[group["flag"] == "warn", "recording"].nunique()

@@ -8,7 +8,6 @@ from typing import Any
 from reportlab.platypus import (
     Flowable,
     HRFlowable,
-    KeepTogether,
     Paragraph,
     Spacer,
     Table,
@@ -17,7 +16,7 @@ from reportlab.platypus import (
 from reportlab.platypus.tableofcontents import TableOfContents
 
 from emoclip_clinic.report.context import Context, NoOptions, paragraph, plain
-from emoclip_clinic.report.evidence import Estimate, estimates, judge, koo_li, overall
+from emoclip_clinic.report.evidence import PAIR, Estimate, estimates, judge, koo_li, overall
 from emoclip_clinic.report.figures import Group, forest
 from emoclip_clinic.report.numbers import count, number, scale_digits
 from emoclip_clinic.report.theme import CLINICIANS, RULE, STYLES, TINT, color
@@ -104,7 +103,10 @@ def _tinted(context: Context, lines: Sequence[Paragraph], edge: str) -> Table:
 
 def contents(context: Context, options: NoOptions) -> list[Flowable]:
     """Sections and their pages, each a link."""
-    table = TableOfContents(dotsMinLevel=0, rightColumnWidth=30)
+    close = TableStyle(
+        [("TOPPADDING", (0, 0), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 0)]
+    )
+    table = TableOfContents(dotsMinLevel=0, rightColumnWidth=30, tableStyle=close)
     table.levelStyles = [STYLES["toc1"]]
     return [context.say("words.contents", "h2"), table]
 
@@ -151,7 +153,7 @@ def _verdict(
     if len(model) == 1:
         lines.append(words("verdict.model", interval=_full(context, model[0])))
     elif model:
-        each = "; ".join(f"{each.who}: {_full(context, each)}" for each in model)
+        each = "; ".join(f"{each.who.partition(PAIR)[2]}: {_full(context, each)}" for each in model)
         lines.append(words("verdict.model_each", intervals=each))
     lines.append(words(f"verdict.because_{key}"))
     return lines
@@ -236,4 +238,4 @@ def _figure(context: Context) -> list[Flowable]:
         return []
     legend = context.texts("words.clinicians"), context.texts("words.model")
     figures = forest(groups, context.page.text_width, 230, legend, context.texts("forest.axis"))
-    return [KeepTogether([FigureFlowable(figures[0]), context.caption("figure", "summary.figure")])]
+    return context.figures([FigureFlowable(figures[0])], "summary.figure")

@@ -52,7 +52,7 @@ def performance_table(context: Context, options: Performance) -> list[Flowable]:
         Column(context.texts("words.target"), numeric=False),
         Column("n", 26),
         *(Column(context.texts.word("metrics", name), 68) for name in options.metrics),
-        Column(context.texts("performance.baseline"), 56),
+        Column(context.texts("performance.baseline"), 68),
     ]
     caption = context.caption("table", "performance.caption")
     return [context.say("performance.intro"), *data_table(context, caption, columns, rows, notes)]
@@ -82,10 +82,7 @@ def _height(context: Context) -> float:
 def _captioned(context: Context, figures: list[Figure], key: str) -> list[Flowable]:
     if not figures:
         return [context.say("scatter.none")]
-    return [
-        context.figure(FigureFlowable(figure), f"{key}.caption" if n == 0 else f"{key}.continued")
-        for n, figure in enumerate(figures)
-    ]
+    return context.figures([FigureFlowable(figure) for figure in figures], f"{key}.caption")
 
 
 def _panels(context: Context, options: Selection, limits: bool = False) -> list[Panel]:
