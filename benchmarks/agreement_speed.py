@@ -22,7 +22,7 @@ def cohort(
     scored, predictions = [], []
     for target in (f"T{t + 1}" for t in range(targets)):
         truth = rng.normal(size=len(subjects))
-        table = subjects.assign(target=target, kind="item")
+        table = subjects.assign(scale="speed", target=target, kind="item")
         scored += [
             table.assign(rater=f"R{r + 1}", value=_points(truth, rng)) for r in range(raters)
         ]

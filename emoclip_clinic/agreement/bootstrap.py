@@ -13,7 +13,7 @@ from emoclip_clinic.agreement.estimates import LEVEL
 
 __all__ = ["cluster_intervals", "resample_counts"]
 
-TAILS = special.ndtri([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+TAILS = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
 
 LEAST = 3
 """Fewer clusters leave nothing to resample."""
@@ -43,8 +43,9 @@ def cluster_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Bias-corrected and accelerated 95 % intervals by drawing whole clusters.
 
-    The acceleration comes from leaving out one cluster at a time; resamples in which a statistic
-    is undefined are left out of its interval.
+    The acceleration comes from leaving out one cluster at a time. The quantiles are those of
+    Student's t, stretched by sqrt(n / (n - 1)) for n clusters, because a bootstrap interval of few
+    clusters is too short otherwise. Resamples in which a statistic is undefined are left out.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ def cluster_intervals(
     References
     ----------
     Efron B (1987). JASA 82:171-185. Field CA, Welsh AH (2007). JRSS B 69:369-390.
+    Hesterberg TC (2015). American Statistician 69:371-386 (the stretched quantiles).
     """
     n_clusters = int(clusters.max()) + 1
     whole = statistics(np.ones((1, len(clusters))))
@@ -84,6 +86,7 @@ def _bca(
         return np.nan, np.nan
     shift = special.ndtri(below)
     acceleration = (pull**3).sum() / (6 * scale)
-    z = shift + TAILS
+    n = len(left_out)
+    z = shift + np.sqrt(n / (n - 1)) * special.stdtrit(n - 1, TAILS)
     low, high = np.quantile(drawn, special.ndtr(shift + z / (1 - acceleration * z)))
     return float(low), float(high)

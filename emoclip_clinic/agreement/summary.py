@@ -74,18 +74,19 @@ def agree(
 
     Where every participant has one session, intervals are those of `icc`, `ccc`, `pearson`,
     `bland_altman` and `mae`. Where someone has several, sessions of a person are alike and these
-    would be too short: whole participants are resampled (BCa bootstrap). The column method says
-    which.
+    would be too short: whole participants are resampled (BCa bootstrap). These intervals are about
+    the raters at hand, where those of ICC(A,1) otherwise allow for other raters of their kind. The
+    column method says which.
 
     Parameters
     ----------
     scored : pandas.DataFrame
-        Columns participant, session, rater, target, kind, value (others are ignored).
+        Columns participant, session, rater, scale, target, kind, value.
     predictions : pandas.DataFrame or None
-        Columns participant, session, target, model, predicted; only model "ridge" is compared.
-        None: raters only. Several recordings of a session are averaged.
+        Columns participant, session, scale, target, model, predicted; only model "ridge" is
+        compared. None: raters only. Several recordings of a session are averaged.
     scale_id : str
-        Goes into the column scale.
+        The scale compared; rows of other scales are left alone.
     targets : iterable of str
         Items, subscales and totals, in the order of the table.
     n_resamples : int
@@ -106,7 +107,8 @@ def agree(
     RatingsError
         A rater scored a target twice for one session.
     """
-    ridge = None if predictions is None else predictions[predictions["model"] == MODEL]
+    scored = scored[scored["scale"] == scale_id]
+    ridge = None if predictions is None else _ridge(predictions, scale_id)
     raters = sorted(scored["rater"].unique())
     kinds = scored.drop_duplicates("target").set_index("target")["kind"]
     rows: list[dict[str, object]] = []
@@ -121,6 +123,10 @@ def agree(
             found = _rows(comparison, participants, n_resamples, seed)
             rows.extend({**head, **row} for row in found)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _ridge(predictions: pd.DataFrame, scale_id: str) -> pd.DataFrame:
+    return predictions[(predictions["model"] == MODEL) & (predictions["scale"] == scale_id)]
 
 
 def _ratings(scored: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
@@ -252,7 +258,7 @@ def _clustered(
         return weighted_icc(pair, weights) | concordance | limits
 
     intervals = cluster_intervals(statistics, clusters, n_resamples, seed)
-    method = f"participant-cluster bootstrap (BCa, {n_resamples} resamples)"
+    method = f"participant-cluster bootstrap (BCa, {n_resamples} resamples), raters fixed"
     return [_replaced(row, *intervals[row.name], method) for row in estimates]
 
 
