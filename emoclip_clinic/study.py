@@ -145,6 +145,10 @@ class Study:
         """Every agreement statistic with its interval."""
         return self.path / "agreement" / f"{scale}.csv"
 
+    def report_pdf(self, name: str) -> Path:
+        """Hold a report."""
+        return self.path / "reports" / f"{name}.pdf"
+
     def provenance_json(self, stage: str) -> Path:
         """Say what a stage read, with which settings and versions, and what it wrote."""
         return self.path / "provenance" / f"{stage}.json"

@@ -35,12 +35,12 @@ def _summarise(folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from emoclip_clinic import pipeline
+    from emoclip_clinic.pipeline.demo import summary
 
     table = Table(title="What was put into the demonstration, and what was found")
     for column in ("", "known truth", "found", "95 % interval"):
         table.add_column(column)
-    for row in pipeline.demo_summary(folder):
+    for row in summary(folder):
         table.add_row(*row)
     console = Console(stderr=True)
     console.print(table)

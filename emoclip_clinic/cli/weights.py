@@ -1,3 +1,91 @@
 """emoclip-clinic weights."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emoclip_clinic.cli._app import Screen, WeightsOption, app, command
+
+weights_app = typer.Typer(
+    no_args_is_help=True, help="List, fetch, import and verify weights: EmoCLIP, CLIP, YuNet."
+)
+app.add_typer(weights_app, name="weights")
+
+NameArgument = Annotated[str, typer.Argument(help="A name of 'weights list'.", metavar="NAME")]
+
+
+@command(weights_app, "list")
+def list_weights(view: Screen, weights: WeightsOption = None) -> None:
+    """List the known weights and whether they are here and whole."""
+    from emoclip_clinic.weights import table
+
+    view.table(
+        ["name", "state", "file", "licence", ""],
+        [
+            [row.file.name, row.state, row.path, row.file.licence, row.file.description]
+            for row in table(weights)
+        ],
+    )
+
+
+@command(weights_app, "fetch")
+def fetch(view: Screen, name: NameArgument, weights: WeightsOption = None) -> None:
+    """Download weights: the only command that uses the network.
+
+    A download that was cut goes on where it stopped; the SHA-256 is checked before use.
+    """
+    from emoclip_clinic import weights as store
+
+    path = store.fetch(
+        name, weights, lambda done, total: view.progress(f"fetching {name}", done, total)
+    )
+    view.say(f"Fetched and verified {name}: {path}")
+
+
+@command(weights_app, "import")
+def import_weights(
+    view: Screen,
+    source: Annotated[
+        Path,
+        typer.Argument(help="A checkpoint, or a file or folder of known weights.", metavar="FILE"),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--as", help="What a checkpoint is: emoclip.", metavar="NAME"),
+    ] = None,
+    weights: WeightsOption = None,
+) -> None:
+    """Bring weights from a local file, for machines without a network.
+
+    Known files are recognised by their SHA-256. With --as emoclip, a checkpoint in either of the
+    reference's layouts is read strictly, without running code in it, and kept as safetensors.
+    """
+    from emoclip_clinic import weights as store
+
+    if name is None:
+        for path in store.install(source, weights):
+            view.say(f"Installed {path}")
+        return
+    from emoclip_clinic.encoder.checkpoints import import_checkpoint
+
+    view.say(f"Imported {source.name} as {import_checkpoint(source, name, weights)}")
+
+
+@command(weights_app, "verify")
+def verify(view: Screen, name: NameArgument, weights: WeightsOption = None) -> None:
+    """Hash weights again and compare with what is published or was recorded."""
+    from emoclip_clinic.weights import path
+
+    view.say(f"{name} is whole: {path(name, weights)}")
+
+
+@command(weights_app, "path")
+def path(view: Screen, name: NameArgument, weights: WeightsOption = None) -> None:
+    """Print where verified weights lie."""
+    from emoclip_clinic import weights as store
+
+    typer.echo(store.path(name, weights))
+    view.quiet = True

@@ -9,21 +9,16 @@ from typing import Any
 
 import pandas as pd
 
+from emoclip_clinic.recordings import exclusion_table
+
 __all__ = ["Progress", "StageResult", "quiet"]
 
 Progress = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
 
-EXCLUSION_COLUMNS = ["stage", "unit", "id", "reason"]
-
 
 def quiet(what: str, done: int, total: int) -> None:
     """Tell nobody."""
-
-
-def no_exclusions() -> pd.DataFrame:
-    """An empty table of exclusions."""
-    return pd.DataFrame(columns=EXCLUSION_COLUMNS, dtype=str)
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class StageResult:
     """One sentence for the last line on the screen."""
     written: tuple[Path, ...] = ()
     """The files it wrote, the one to open first."""
-    exclusions: pd.DataFrame = field(default_factory=no_exclusions)
+    exclusions: pd.DataFrame = field(default_factory=lambda: exclusion_table([]))
     """stage, unit, id, reason: a row for everything that was left out."""
     notes: tuple[str, ...] = ()
     """Things to know that excluded nothing."""

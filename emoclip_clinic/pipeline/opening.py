@@ -1,0 +1,93 @@
+"""Open a study, or make the one that a command needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from emoclip_clinic import files, ratings, scales
+from emoclip_clinic.errors import RecordingError, StudyError
+from emoclip_clinic.pipeline._stage import StageResult
+from emoclip_clinic.settings import EncodeSettings, Settings, StudySettings
+from emoclip_clinic.study import SETTINGS_FILE, Study
+
+__all__ = ["init", "open_or_create"]
+
+
+def open_or_create(
+    path: Path,
+    *,
+    recordings: Path,
+    seed: int | None = None,
+    encoder: str | None = None,
+    faces: str | None = None,
+    protocol: str | None = None,
+) -> Study:
+    """Open the study in `path`; where there is none, make one for the folder `recordings`.
+
+    What is given is written into a new study.toml; a study that exists is left as it is.
+
+    Raises
+    ------
+    RecordingError
+        There is no study yet, and `recordings` is no folder: nothing is made.
+    """
+    if (path / SETTINGS_FILE).is_file():
+        return Study(path, seed=seed)
+    if not recordings.is_dir():
+        raise RecordingError(
+            f"{recordings} is not a folder. Give the folder that holds the recordings."
+        )
+    given = {"encoder": encoder, "faces": faces, "protocol": protocol}
+    settings = Settings(
+        study=StudySettings(recordings=_as_seen_from(path, recordings)),
+        encode=replace(EncodeSettings(), **{key: value for key, value in given.items() if value}),
+    )
+    if seed is not None:
+        settings = replace(settings, study=replace(settings.study, seed=seed))
+    return Study.create(path, settings)
+
+
+def _as_seen_from(study: Path, folder: Path) -> str:
+    try:
+        return folder.resolve().relative_to(study.resolve()).as_posix()
+    except ValueError:
+        return folder.resolve().as_posix()
+
+
+def init(
+    folder: Path,
+    scale_ids: list[str],
+    *,
+    title: str = StudySettings.title,
+    seed: int | None = None,
+) -> StageResult:
+    """Make a new study: study.toml, an empty interviews/ and a rating sheet for each scale.
+
+    Raises
+    ------
+    StudyError
+        The folder is a study already.
+    ScaleError
+        A scale is unknown.
+    """
+    if (folder / SETTINGS_FILE).exists():
+        raise StudyError(f"{folder} is a study already; its {SETTINGS_FILE} was left as it is.")
+    known = [scales.load_scale(scale_id) for scale_id in scale_ids]
+    sheets = {f"ratings/{scale.id}.csv": ratings.template(scale) for scale in known}
+    settings = Settings(
+        study=StudySettings(title=title, scales=tuple(scale_ids)),
+    )
+    if seed is not None:
+        settings = replace(settings, study=replace(settings.study, seed=seed))
+    study = Study.create(folder, settings)
+    for name, sheet in sheets.items():
+        files.write_csv(folder / name, sheet)
+    (folder / settings.study.recordings).mkdir(exist_ok=True)
+    return StageResult(
+        stage="init",
+        message=f"a new study in {folder}: put the recordings into interviews/, "
+        f"the raters fill in {', '.join(sheets)}.",
+        written=(study.path / SETTINGS_FILE, *(folder / name for name in sheets)),
+        next_command=f"emoclip-clinic encode {folder}/interviews --study {folder}",
+    )

@@ -1,0 +1,266 @@
+"""report: the cohort's agreement report, from the tables of the stages before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emoclip_clinic import files, predictions, scales
+from emoclip_clinic import report as pdf
+from emoclip_clinic.errors import StudyError
+from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline.agree import agree, of_cohort
+from emoclip_clinic.pipeline.encode import encode_stage, unencoded
+from emoclip_clinic.pipeline.fit import fit_stage
+from emoclip_clinic.pipeline.sources import (
+    Rated,
+    cohort_slug,
+    feature_files,
+    in_cohort,
+    read_participants,
+    read_rated,
+    require_recordings,
+)
+from emoclip_clinic.recordings import exclusion_table, exclusions
+from emoclip_clinic.regression import performance
+from emoclip_clinic.resources import find
+from emoclip_clinic.study import Study
+
+__all__ = ["report"]
+
+FACE_FINDERS = {"yunet": "YuNet", "haar": "OpenCV's Haar cascade", "none": ""}
+
+
+def report(
+    study: Study,
+    scale_id: str,
+    *,
+    cohort: str = "",
+    template: str | None = None,
+    progress: Progress = quiet,
+) -> StageResult:
+    """Write the cohort's report as a PDF; `agree` runs first where it is stale.
+
+    Equal tables, settings and template give an equal PDF, byte for byte.
+
+    Raises
+    ------
+    StudyError
+        The scale was not fitted yet, or nobody of the cohort was analysed.
+    """
+    record = study.provenance(fit_stage(scale_id))
+    if record is None or not study.predictions_csv(scale_id).is_file():
+        raise StudyError(
+            f"{scale_id} was not fitted yet. Run 'emoclip-clinic fit --scale {scale_id}' first."
+        )
+    agreed = agree(study, scale_id, cohort=cohort, progress=progress)
+    name = template or study.settings.report.template
+    target = study.report_pdf(cohort_slug(scale_id, cohort))
+    label = str(record["settings"]["encoder"])
+    inputs = [
+        *agreed.written,
+        study.predictions_csv(scale_id),
+        study.provenance_json(fit_stage(scale_id)),
+        study.recordings_csv,
+        study.quality_csv,
+        study.participants_csv,
+        study.features_dir(label) / "segments.csv",
+        find("templates", name, study.path),
+    ]
+    said = {"study": asdict(study.settings), "cohort": cohort, "template": name}
+    stamp = study.stamp(f"report-{cohort_slug(scale_id, cohort)}", inputs, said)
+    fresh = study.is_fresh(stamp)
+    if not fresh:
+        progress("report", 0, 1)
+        rated = read_rated(study, scale_id)
+        data = _gather(study, rated, cohort, agreed.written[0], label, stamp.inputs)
+        files.write_bytes(target, pdf.build(data, pdf.load_template(name, study.path)))
+        study.record(stamp, [target])
+        progress("report", 1, 1)
+    return StageResult(
+        stage="report",
+        message="up to date." if fresh else "the report is written.",
+        written=(target,),
+        notes=agreed.notes,
+        fresh=fresh and agreed.fresh,
+    )
+
+
+def _gather(
+    study: Study,
+    rated: Rated,
+    cohort: str,
+    agreement_csv: Path,
+    label: str,
+    fingerprints: Mapping[str, str],
+) -> pdf.ReportData:
+    """Read every table of the report and keep the cohort's rows."""
+    scale = rated.scale
+    chosen = in_cohort(study, cohort)
+    out_of_fold = of_cohort(predictions.read_predictions(study.predictions_csv(scale.id)), chosen)
+    if out_of_fold.empty:
+        raise StudyError(f"nobody of the cohort {cohort} has a prediction on {scale.id}.")
+    known = of_cohort(require_recordings(study), chosen)
+    segments = _read(feature_files(study, label)[0], "recording", "status", "reason")
+    targets = scales.targets(scale)
+    record = study.provenance(fit_stage(scale.id)) or {}
+    left_out = _exclusions(study, scale.id, known, segments, chosen)
+    people = read_participants(study)
+    analysed = set(out_of_fold["participant"])
+    sites = people.set_index("participant").get("site", pd.Series(dtype=str))
+    return pdf.ReportData(
+        title=study.settings.study.title,
+        institution=study.settings.study.institution,
+        cohort=cohort,
+        scale=scale.id,
+        scale_name=scale.name,
+        scale_reference=scale.reference,
+        scale_licence=scale.licence,
+        targets=targets,
+        flow=_flow(known, segments, out_of_fold),
+        exclusions=left_out,
+        recordings=known[known["status"] == "usable"].assign(
+            site=lambda table: table["participant"].map(sites)
+        ),
+        quality=_of_recordings(_read(study.quality_csv, "recording", "note"), known),
+        segments=_windows(_of_recordings(segments, known)),
+        participants=people[people["participant"].isin(analysed)].reset_index(drop=True),
+        raters=_raters(rated, of_cohort(rated.ratings, chosen)),
+        performance=_performance(study, out_of_fold, targets, cohort),
+        predictions=out_of_fold,
+        agreement=_read(agreement_csv, "rater_a", "rater_b", "note"),
+        methods=_methods(study, record, label),
+        fingerprints={name: digest for name, digest in fingerprints.items() if "." in name},
+        notices=tuple(_notices(study, label)),
+    )
+
+
+def _read(path: Path, *texts: str) -> pd.DataFrame:
+    """Read a table of the study; the columns named are text, also where they look like numbers."""
+    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=[""])
+
+
+def _of_recordings(table: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFrame:
+    return table[table["recording"].isin(recordings["recording"])]
+
+
+def _flow(
+    recordings: pd.DataFrame, segments: pd.DataFrame, out_of_fold: pd.DataFrame
+) -> pd.DataFrame:
+    usable = recordings[recordings["status"] == "usable"]
+    used = segments.loc[segments["status"] == "used", "recording"]
+    steps = [
+        ("found", "", recordings),
+        ("usable", "ingest", usable),
+        ("encoded", "encode", usable[usable["recording"].isin(used)]),
+        ("analysed", "fit", usable[usable["recording"].isin(out_of_fold["recording"])]),
+    ]
+    return pd.DataFrame(
+        [(step, stage, len(table), table["participant"].nunique()) for step, stage, table in steps],
+        columns=["step", "stage", "n_recordings", "n_participants"],
+    )
+
+
+def _exclusions(
+    study: Study,
+    scale_id: str,
+    recordings: pd.DataFrame,
+    segments: pd.DataFrame,
+    chosen: set[str] | None,
+) -> pd.DataFrame:
+    """List what each stage left out, of the cohort's participants, and every target."""
+    fitted = _read(study.model_dir(scale_id) / "exclusions.csv", "id", "reason")
+    of_other_stages = fitted["id"].isin(unencoded(segments)["id"])
+    own = fitted["unit"].eq("target") | fitted["id"].isin(recordings["recording"])
+    if chosen is None:
+        own[:] = True
+    else:
+        own |= fitted["unit"].eq("participant") & fitted["id"].isin(chosen)
+    parts = [
+        exclusion_table(exclusions(recordings)),
+        unencoded(_of_recordings(segments, recordings)),
+        fitted[own & ~of_other_stages],
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _windows(segments: pd.DataFrame) -> pd.DataFrame:
+    """Count the windows of each recording."""
+    used = segments["status"].eq("used")
+    by_recording = segments.assign(n_used=used, n_excluded=~used).groupby("recording", sort=True)
+    return by_recording.agg(
+        n_used=("n_used", "sum"),
+        n_excluded=("n_excluded", "sum"),
+        face_fraction_mean=("face_fraction", "mean"),
+    ).reset_index()
+
+
+def _raters(rated: Rated, ratings: pd.DataFrame) -> pd.DataFrame:
+    """Count the visits each rater rated, and the items missing in them."""
+    visits = ratings.groupby(["rater", "participant", "session"]).size()
+    by_rater = visits.groupby("rater")
+    n_items = len(rated.scale.items)
+    counts = pd.DataFrame({"n_visits": by_rater.size(), "rated": by_rater.sum()})
+    missing = counts["n_visits"] * n_items - counts["rated"]
+    return counts.assign(n_items_missing=missing).drop(columns="rated").reset_index()
+
+
+def _performance(
+    study: Study, out_of_fold: pd.DataFrame, targets: pd.DataFrame, cohort: str
+) -> pd.DataFrame:
+    """Read the performance of everyone; that of a part of the cohort is computed from its rows."""
+    scale_id = str(out_of_fold["scale"].iloc[0])
+    if not cohort:
+        return _read(study.model_dir(scale_id) / "performance.csv", "note")
+    return performance(
+        out_of_fold,
+        dict(zip(targets["target"], targets["kind"], strict=True)),
+        n_resamples=study.settings.fit.resamples,
+        seed=study.settings.study.seed,
+    )
+
+
+def _notices(study: Study, label: str) -> list[str]:
+    notice = (study.provenance(encode_stage(label)) or {}).get("notice", "")
+    return [notice] if notice else []
+
+
+def _methods(study: Study, fitted: Mapping[str, Any], label: str) -> pdf.Methods:
+    """Collect what the methods text states, from the provenance of the stages."""
+    encoded = study.provenance(encode_stage(label)) or {}
+    design, protocol = fitted["settings"], encoded.get("settings", {}).get("protocol", {})
+    settings = {
+        f"{section.name}.{key}": value
+        for section in fields(study.settings)
+        for key, value in asdict(getattr(study.settings, section.name)).items()
+    }
+    return pdf.Methods(
+        encoder=label,
+        encoder_fingerprint=encoded.get("inputs", {}).get("encoder", ""),
+        n_features=encoded.get("dim"),
+        frame_rate_hz=protocol.get("rate_hz"),
+        window_frames=protocol.get("window_frames"),
+        window_stride_frames=protocol.get("stride_frames"),
+        face_finder=FACE_FINDERS.get(encoded.get("settings", {}).get("faces", ""), ""),
+        face_minimum_fraction=protocol.get("min_face_fraction"),
+        pooling="mean and standard deviation",
+        estimator="ridge regression",
+        cv=design["kind"],
+        folds=design["n_folds"],
+        repeats=design["n_repeats"],
+        inner_folds=design["n_inner_folds"],
+        fit_resamples=design["resamples"],
+        agree_resamples=study.settings.agree.resamples,
+        seed=design["seed"],
+        device=encoded.get("device", ""),
+        versions={
+            "emoclip-clinic": fitted["emoclip_clinic"],
+            "Python": fitted["python"],
+            **fitted["libraries"],
+        },
+        settings=settings,
+    )

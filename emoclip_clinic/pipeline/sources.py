@@ -1,0 +1,155 @@
+"""What several stages read: ratings with their scores, features, and who took part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from emoclip_clinic import ratings, scales, scoring
+from emoclip_clinic.errors import StudyError
+from emoclip_clinic.recordings import read_recordings
+from emoclip_clinic.resources import close_matches, find
+from emoclip_clinic.scale import Scale
+from emoclip_clinic.scan import safe_id
+from emoclip_clinic.study import Study
+
+__all__ = [
+    "Rated",
+    "cohort_slug",
+    "encoder_label",
+    "feature_files",
+    "in_cohort",
+    "read_participants",
+    "read_rated",
+    "require_recordings",
+    "scale_file",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Rated:
+    """Ratings on a scale, and what is scored from them."""
+
+    scale: Scale
+    ratings: pd.DataFrame
+    """participant, session, rater, scale, item, value."""
+    scored: pd.DataFrame
+    """participant, session, rater, scale, target, kind, value: rater by rater."""
+    consensus: pd.DataFrame
+    """participant, session, scale, target, kind, value, n_raters."""
+    notes: tuple[str, ...]
+    """What of the sheets was left out."""
+
+
+def read_rated(study: Study, scale_id: str) -> Rated:
+    """Read the ratings on a scale, check them, score them rater by rater.
+
+    Raises
+    ------
+    ScaleError, RatingsError
+        The scale is unknown; there are no ratings, or some are wrong.
+    """
+    scale = scales.load_scale(scale_id, study.path)
+    notes: list[str] = []
+    table = ratings.read_ratings(study.ratings_files(scale_id), scale, notes.append)
+    scored = scoring.score(table, scale)
+    return Rated(scale, table, scored, scoring.consensus(scored), tuple(notes))
+
+
+def scale_file(study: Study, scale_id: str) -> Path:
+    """Find the file that defines a scale."""
+    return find("protocols/scales", scale_id, study.path)
+
+
+def encoder_label(encoder: str) -> str:
+    """Name an encoder's folder of features: a registry name, or a checkpoint's without suffix."""
+    return safe_id(Path(encoder).stem if Path(encoder).suffix else encoder)
+
+
+def require_recordings(study: Study) -> pd.DataFrame:
+    """Read recordings.csv.
+
+    Raises
+    ------
+    StudyError
+        Nothing was ingested yet.
+    """
+    if not study.recordings_csv.is_file():
+        raise StudyError(
+            "no recordings are known yet. Run 'emoclip-clinic encode FOLDER' with the folder that "
+            "holds them."
+        )
+    return read_recordings(study.recordings_csv)
+
+
+def feature_files(study: Study, label: str) -> list[Path]:
+    """List the feature files of an encoder, and its segments.csv first.
+
+    Raises
+    ------
+    StudyError
+        The recordings were not encoded with it.
+    """
+    folder = study.features_dir(label)
+    if (folder / "segments.csv").is_file():
+        return [folder / "segments.csv", *sorted(folder.glob("*.safetensors"))]
+    others = sorted(path.parent.name for path in study.features_dir("").glob("*/segments.csv"))
+    other = f" They were with {', '.join(others)}: add --encoder {others[0]}." if others else ""
+    raise StudyError(
+        f"the recordings were not encoded with {label}.{other} "
+        f"'emoclip-clinic encode FOLDER --encoder {label}' does it."
+    )
+
+
+def read_participants(study: Study) -> pd.DataFrame:
+    """Read participants.csv, where there is one; ids are text, other columns as they are.
+
+    Raises
+    ------
+    StudyError
+        There is no column participant, or someone is in it twice.
+    """
+    path = study.participants_csv
+    if not path.is_file():
+        return pd.DataFrame({"participant": pd.Series(dtype=str)})
+    table = pd.read_csv(path, dtype={"participant": str, "participant_id": str, "site": str})
+    table = table.rename(columns={"participant_id": "participant"})
+    if "participant" not in table:
+        raise StudyError(f"{path.name} has no column participant (or participant_id).")
+    table["participant"] = table["participant"].str.removeprefix("sub-")
+    twice = table.loc[table["participant"].duplicated(), "participant"]
+    if len(twice):
+        raise StudyError(f"{path.name}: participant {twice.iloc[0]} is in it twice. Keep one row.")
+    return table
+
+
+def cohort_slug(scale_id: str, cohort: str) -> str:
+    """Name the files of a scale's cohort: "panss" for everyone, "panss_site=A" for a part."""
+    return f"{scale_id}_{safe_id(cohort)}" if cohort else scale_id
+
+
+def in_cohort(study: Study, cohort: str) -> set[str] | None:
+    """Find the participants of a cohort such as "site=A"; None for an empty text: everyone.
+
+    Raises
+    ------
+    StudyError
+        The text is not COLUMN=VALUE, the column is unknown, or nobody has the value.
+    """
+    if not cohort:
+        return None
+    column, equals, value = (part.strip() for part in cohort.partition("="))
+    table = read_participants(study)
+    columns = [str(name) for name in table.columns if name != "participant"]
+    if not equals or column not in columns:
+        raise StudyError(
+            f"--cohort {cohort!r}: {close_matches(column, columns)}allowed: COLUMN=VALUE with a "
+            f"column of {study.participants_csv.name} ({', '.join(columns) or 'it has none'})."
+        )
+    chosen = table.loc[table[column].astype(str) == value, "participant"]
+    if chosen.empty:
+        known = ", ".join(sorted(table[column].dropna().astype(str).unique())[:20])
+        raise StudyError(f"--cohort {cohort!r}: nobody has {column} {value}. Values: {known}.")
+    return set(chosen)
