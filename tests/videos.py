@@ -56,6 +56,7 @@ def write_video(
     audio: bool = False,
     options: dict[str, str] | None = None,
     pix_fmt: str = "yuv420p",
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """Write RGB frames (height, width, 3) as a video; the container follows from the suffix.
 
@@ -65,7 +66,7 @@ def write_video(
     """
     rate = Fraction(fps).limit_denominator(1001)
     tick = 1 / rate if pts is None else Fraction(1, TICKS_PER_SECOND)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", container_options=container_options) as container:
         stream = None
         for number, pixels in enumerate(frames):
             if stream is None:

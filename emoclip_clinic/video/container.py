@@ -64,7 +64,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise RecordingError(f"no video stream{sound}")
         if streams[0].codec_context is None:
             raise RecordingError("no decoder for its codec")
-        streams[0].thread_type = "AUTO"
+        # threads by frame: which frames of a damaged file decode would depend on the cores
+        streams[0].thread_type = "SLICE"
         yield container, streams[0]
 
 
@@ -135,7 +136,8 @@ def rotation_deg(frame: VideoFrame, stream: VideoStream) -> int:
     """
     # FFmpeg counts the matrix's angle anticlockwise
     degrees = -float(frame.rotation)
-    tag = stream.metadata.get("rotate", "")
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    tag = tags.get("rotate", "")
     if degrees == 0 and tag.lstrip("-").isdecimal():
         degrees = float(tag)
     return int(np.round(degrees / 90)) * 90 % 360
