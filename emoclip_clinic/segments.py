@@ -56,8 +56,8 @@ class EncodingProtocol:
     """A window with a face in a smaller fraction of its frames is excluded."""
     bridge_frames: int = 3
     """The face's place is interpolated over at most so many sampled frames without a detection."""
-    face_margin: float = 0.3
-    """How much larger than the face's box the square crop is, as a fraction of the box's size."""
+    face_margin: float = 0.2
+    """Added on each side of the face before the square crop, as a share of its longer side."""
 
 
 @dataclass(frozen=True)

@@ -2,4 +2,75 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emoclip_clinic import weights
+from emoclip_clinic.errors import EncoderError
+from emoclip_clinic.resources import close_matches
+
+if TYPE_CHECKING:
+    from emoclip_clinic.encoder.model import VideoEncoder
+
+__all__ = ["DEMO_WEIGHTS", "ENCODERS", "checkpoint_path", "load_encoder"]
+
+ENCODERS = ("emoclip", "clip-mean", "emoclip-demo")
+"""EmoCLIP's reference weights; CLIP on frames, averaged; the demonstration's small EmoCLIP."""
+DEMO_WEIGHTS = Path(__file__).parent / "emoclip-demo.safetensors"
+
+
+def load_encoder(
+    name_or_path: str | Path,
+    *,
+    weights_dir: str | Path | None = None,
+    device: str = "auto",
+) -> VideoEncoder:
+    """Load a trained encoder in fp32, ready to encode.
+
+    Parameters
+    ----------
+    name_or_path
+        "emoclip", "clip-mean" or "emoclip-demo", or the path of a checkpoint: .pt in either of the
+        reference's layouts, or .safetensors. A checkpoint is named after its file and weights.
+    weights_dir
+        Folder of the weights; see `emoclip_clinic.weights.folder`.
+    device
+        "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
+
+    Raises
+    ------
+    EncoderError
+        The weights are missing (the message has the command to run), damaged or of another
+        architecture, or there is no such device. No layer is ever left untrained.
+    """
+    # torch is imported where an encoder is needed, not where its name is
+    from emoclip_clinic.encoder import checkpoints
+
+    name = str(name_or_path)
+    path = checkpoint_path(name, weights_dir)
+    model = (
+        checkpoints.load_clip(path) if name == "clip-mean" else checkpoints.load_checkpoint(path)
+    )
+    model.name = name if name in ENCODERS else f"{path.stem}-{model.fingerprint[:8]}"
+    return checkpoints.to_device(model, device)
+
+
+def checkpoint_path(name_or_path: str | Path, weights_dir: str | Path | None = None) -> Path:
+    """Find the verified file that `load_encoder` reads.
+
+    Raises
+    ------
+    EncoderError
+        There is no such encoder, or its weights are missing or damaged.
+    """
+    name = str(name_or_path)
+    if name == "emoclip-demo":
+        return DEMO_WEIGHTS
+    if name in ENCODERS:
+        return weights.path("clip" if name == "clip-mean" else name, weights_dir)
+    if Path(name).is_file():
+        return Path(name)
+    raise EncoderError(
+        f"there is no encoder {name!r}. {close_matches(name, list(ENCODERS))}"
+        f"Known: {', '.join(ENCODERS)}, or the path of a checkpoint."
+    )

@@ -19,11 +19,20 @@ import safetensors
 import safetensors.torch
 import torch
 
+from emoclip_clinic import weights
 from emoclip_clinic.encoder.model import REFERENCE, Architecture, VideoEncoder
 from emoclip_clinic.errors import EncoderError
-from emoclip_clinic.files import atomic_path
+from emoclip_clinic.files import atomic_path, sha256_file
 
-__all__ = ["convert", "fingerprint", "load_checkpoint", "load_clip", "save_checkpoint"]
+__all__ = [
+    "convert",
+    "fingerprint",
+    "import_checkpoint",
+    "load_checkpoint",
+    "load_clip",
+    "save_checkpoint",
+    "to_device",
+]
 
 State = dict[str, torch.Tensor]
 
@@ -130,8 +139,51 @@ def convert(
     """
     model = load_checkpoint(source, architecture=architecture)
     model.name = name or model.name
-    save_checkpoint(model, destination)
+    save_checkpoint(model, destination, {"source_sha256": sha256_file(source)})
     return model
+
+
+def import_checkpoint(
+    source: Path, name: str = "emoclip", weights_dir: str | Path | None = None
+) -> Path:
+    """Take EmoCLIP's released file into the weights folder, as safetensors; give its path there.
+
+    There is no published checksum: the source's SHA-256 is kept in the metadata of what is written,
+    whose own SHA-256 is written beside it.
+
+    Raises
+    ------
+    EncoderError
+        `name` is not "emoclip", or the file does not hold the reference's model.
+    """
+    if name != "emoclip":
+        raise EncoderError(f"{name!r} cannot be imported from a checkpoint; allowed: emoclip.")
+    state, _ = _read(source)
+    target = weights.folder(weights_dir) / weights.find(name).filename
+    convert(source, target, name=name, architecture=_architecture(_canonical(state), {}))
+    weights.record(name, weights_dir)
+    return target
+
+
+def to_device(model: VideoEncoder, device: str) -> VideoEncoder:
+    """Move an encoder to "auto", "cpu", "cuda", ...; arithmetic is fp32, without TF32.
+
+    Raises
+    ------
+    EncoderError
+        There is no such device here.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        return model.to(chosen)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise EncoderError(
+            f"there is no device {device!r} here ({first[:200]}); allowed: auto, cpu, or one of "
+            "those that 'emoclip-clinic doctor' lists."
+        ) from error
 
 
 def fingerprint(model: VideoEncoder) -> str:

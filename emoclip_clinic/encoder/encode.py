@@ -1,0 +1,192 @@
+"""Recordings to vectors, frame by frame: memory does not grow with a recording's length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from emoclip_clinic.encoder.crops import FACE, UNREAD, Crop, FaceLog, Place, face_crops
+from emoclip_clinic.encoder.model import VideoEncoder
+from emoclip_clinic.errors import EncoderError
+from emoclip_clinic.features import RecordingFeatures
+from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
+from emoclip_clinic.video.faces import FaceFinder
+
+__all__ = ["FEW_FACES", "NOT_DECODED", "NO_FACE_FOUND", "encode_recording"]
+
+Frame = npt.NDArray[np.uint8]
+Vector = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+NOT_DECODED = "frames could not be decoded"
+NO_FACE_FOUND = "no face found"
+FEW_FACES = "too few frames with a face"
+
+# embeddings (dim,) of the frames that open windows still need, by position
+Ring = dict[int, tuple[Place, torch.Tensor]]
+
+
+def encode_recording(
+    frames: Iterable[tuple[int, Frame]],
+    plan: Plan,
+    encoder: VideoEncoder,
+    face_finder: FaceFinder,
+    protocol: EncodingProtocol,
+    *,
+    recording: str,
+    batch_size: int = 32,
+    progress: Progress | None = None,
+) -> RecordingFeatures:
+    """Encode the windows of a recording.
+
+    Each sampled frame is embedded once, however windows overlap. Frames without a face are left
+    out of their clip; the temporal layers take what remains, in order. A crop that was interpolated
+    over a gap is used by the windows that hold both detections around it, so that a window's
+    vector is the same whether it is encoded alone or within its recording.
+
+    Parameters
+    ----------
+    frames
+        Position in `plan.frames`, ascending, and pixels, uint8 (height, width, 3) RGB.
+    plan
+        The windows.
+    encoder
+        Makes the vectors, on its device.
+    face_finder
+        Finds the face of each frame.
+    protocol
+        The protocol that `plan` was made with.
+    recording
+        The recording's id, for the tables.
+    batch_size
+        Frames that are embedded at once.
+    progress
+        Called with the frames read so far, and of how many.
+
+    Returns
+    -------
+    RecordingFeatures
+        A row a window; `face_fraction` is the fraction of the window's own samples in which a face
+        was detected: neither interpolated nor reflected ones count.
+
+    Raises
+    ------
+    EncoderError
+        An embedding is not finite.
+    """
+    log = FaceLog(len(plan.frames))
+    counted = _counted(frames, len(plan.frames), progress)
+    crops = face_crops(counted, face_finder, protocol, encoder.image_size, log)
+    with torch.inference_mode():
+        vectors = dict(_windows(crops, plan, encoder, protocol, log, batch_size))
+    used = [vectors[number] for number in sorted(vectors)]
+    return RecordingFeatures(
+        recording=recording,
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint,
+        segments=_table(plan, log, protocol, recording),
+        vectors=np.stack(used) if used else np.zeros((0, encoder.dim), np.float32),
+        quality=log.table(recording),
+        notice=encoder.notice,
+    )
+
+
+def _windows(
+    crops: Iterator[Crop],
+    plan: Plan,
+    encoder: VideoEncoder,
+    protocol: EncodingProtocol,
+    log: FaceLog,
+    batch_size: int,
+) -> Iterator[tuple[int, Vector]]:
+    """Give number and vector of each used window as soon as its last frame is embedded."""
+    # prepared one by one: a batch of whole frames could be large
+    prepared = ((crop, encoder.preprocess(crop.pixels[None])) for crop in crops)
+    ring: Ring = {}
+    # by their last sample: the order in which windows are complete
+    waiting = sorted(enumerate(plan.segments), key=lambda item: max(item[1].positions))
+    while waiting:
+        batch = [(crop.place, pixels) for crop, pixels in islice(prepared, batch_size)]
+        ring.update(_embed(batch, encoder))
+        done = batch[-1][0].position if batch else len(plan.frames)
+        while waiting and max(waiting[0][1].positions) <= done:
+            number, segment = waiting.pop(0)
+            if not _why_not(segment, log, protocol):
+                yield number, _embed_clip(segment, ring, encoder)
+        oldest = min((min(segment.positions) for _, segment in waiting), default=done)
+        ring = {position: one for position, one in ring.items() if position >= oldest}
+
+
+def _counted(
+    frames: Iterable[tuple[int, Frame]], total: int, progress: Progress | None
+) -> Iterator[tuple[int, Frame]]:
+    for done, item in enumerate(frames, start=1):
+        yield item
+        if progress is not None:
+            progress(done, total)
+
+
+def _embed(batch: list[tuple[Place, torch.Tensor]], encoder: VideoEncoder) -> Ring:
+    if not batch:
+        return {}
+    vectors = encoder.encode_frames(torch.cat([pixels for _, pixels in batch]))
+    _check_finite(vectors)
+    return {
+        place.position: (place, vector) for (place, _), vector in zip(batch, vectors, strict=True)
+    }
+
+
+def _embed_clip(segment: Segment, ring: Ring, encoder: VideoEncoder) -> Vector:
+    low, high = min(segment.positions), max(segment.positions)
+    clip = [
+        ring[position][1]
+        for position in segment.positions
+        if position in ring and ring[position][0].is_within(low, high)
+    ]
+    vector = encoder.encode_temporal(torch.stack(clip)[None])[0]
+    _check_finite(vector)
+    return vector.cpu().numpy()
+
+
+def _check_finite(vectors: torch.Tensor) -> None:
+    if not torch.isfinite(vectors).all():
+        raise EncoderError(
+            "the encoder gave a value that is not a finite number; nothing was written. "
+            "Check the weights with 'emoclip-clinic weights list' and the device with "
+            "'emoclip-clinic doctor'."
+        )
+
+
+def _face_fraction(segment: Segment, log: FaceLog) -> float:
+    return float((log.seen[list(segment.positions[: segment.n_frames])] == FACE).mean())
+
+
+def _why_not(segment: Segment, log: FaceLog, protocol: EncodingProtocol) -> str:
+    """Reason to exclude a window whose frames were all read; empty to use it."""
+    fraction = _face_fraction(segment, log)
+    if segment.reason:
+        return segment.reason
+    if (log.seen[list(segment.positions)] == UNREAD).all():
+        return NOT_DECODED
+    if fraction == 0:
+        return NO_FACE_FOUND
+    return FEW_FACES if fraction < protocol.min_face_fraction else ""
+
+
+def _table(plan: Plan, log: FaceLog, protocol: EncodingProtocol, recording: str) -> pd.DataFrame:
+    rows = []
+    for number, segment in enumerate(plan.segments):
+        reason = _why_not(segment, log, protocol)
+        status = "excluded" if reason else "used"
+        rows.append(
+            (
+                recording, number, segment.start_s, segment.stop_s, segment.n_frames,
+                _face_fraction(segment, log), segment.padded, status, reason,
+            )
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(SEGMENT_COLUMNS))
