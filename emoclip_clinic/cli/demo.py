@@ -35,7 +35,7 @@ def _summarise(folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from emoclip_clinic.pipeline.demo import summary
+    from emoclip_clinic.pipeline.demonstrating import summary
 
     table = Table(title="What was put into the demonstration, and what was found")
     for column in ("", "known truth", "found", "95 % interval"):

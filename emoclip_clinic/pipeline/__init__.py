@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from emoclip_clinic.pipeline._stage import Progress, StageResult
-from emoclip_clinic.pipeline.agree import agree
-from emoclip_clinic.pipeline.demo import demo
-from emoclip_clinic.pipeline.encode import encode
-from emoclip_clinic.pipeline.fit import fit
-from emoclip_clinic.pipeline.ingest import ingest
-from emoclip_clinic.pipeline.opening import init, open_or_create
-from emoclip_clinic.pipeline.predict import predict
-from emoclip_clinic.pipeline.report import report
-from emoclip_clinic.pipeline.run import run
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emoclip_clinic.pipeline._stage import Progress, StageResult
+    from emoclip_clinic.pipeline.agreeing import agree
+    from emoclip_clinic.pipeline.demonstrating import demo
+    from emoclip_clinic.pipeline.encoding import encode
+    from emoclip_clinic.pipeline.fitting import fit
+    from emoclip_clinic.pipeline.ingesting import ingest
+    from emoclip_clinic.pipeline.opening import init, open_or_create
+    from emoclip_clinic.pipeline.predicting import predict
+    from emoclip_clinic.pipeline.reporting import report
+    from emoclip_clinic.pipeline.running import run
 
 __all__ = [
     "Progress", "StageResult", "agree", "demo", "encode", "fit", "ingest", "init",
     "open_or_create", "predict", "report", "run",
 ]  # fmt: skip
+
+_HOMES = {
+    "Progress": "_stage",
+    "StageResult": "_stage",
+    "agree": "agreeing",
+    "demo": "demonstrating",
+    "encode": "encoding",
+    "fit": "fitting",
+    "ingest": "ingesting",
+    "init": "opening",
+    "open_or_create": "opening",
+    "predict": "predicting",
+    "report": "reporting",
+    "run": "running",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # on first use: a command waits for its own libraries only
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    return getattr(module, name)

@@ -15,7 +15,7 @@ from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import checkpoint_path, load_encoder
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.ingest import ingest
+from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, plan, read_protocol

@@ -13,9 +13,9 @@ from emoclip_clinic import files, predictions, scales
 from emoclip_clinic import report as pdf
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.agree import agree, of_cohort
-from emoclip_clinic.pipeline.encode import encode_stage, unencoded
-from emoclip_clinic.pipeline.fit import fit_stage
+from emoclip_clinic.pipeline.agreeing import agree, of_cohort
+from emoclip_clinic.pipeline.encoding import encode_stage, unencoded
+from emoclip_clinic.pipeline.fitting import fit_stage
 from emoclip_clinic.pipeline.sources import (
     Rated,
     cohort_slug,

@@ -11,7 +11,7 @@ import pandas as pd
 from emoclip_clinic import features, files, matching, predictions, scales
 from emoclip_clinic.errors import SettingsError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.encode import encode_stage
+from emoclip_clinic.pipeline.encoding import encode_stage
 from emoclip_clinic.pipeline.sources import (
     Rated,
     encoder_label,

@@ -8,8 +8,8 @@ from pathlib import Path
 from emoclip_clinic import features, files
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.encode import encode
-from emoclip_clinic.pipeline.fit import ENCODING_JSON
+from emoclip_clinic.pipeline.encoding import encode
+from emoclip_clinic.pipeline.fitting import ENCODING_JSON
 from emoclip_clinic.pipeline.sources import encoder_label, require_recordings
 from emoclip_clinic.regression import Features, load, pool
 from emoclip_clinic.regression import predict as predict_scores

@@ -11,7 +11,7 @@ import pandas as pd
 
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.run import run
+from emoclip_clinic.pipeline.running import run
 from emoclip_clinic.settings import EncodeSettings, Settings, StudySettings
 from emoclip_clinic.study import Study
 

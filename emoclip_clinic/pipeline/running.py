@@ -7,9 +7,9 @@ from pathlib import Path
 
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.encode import encode
-from emoclip_clinic.pipeline.fit import fit
-from emoclip_clinic.pipeline.report import report
+from emoclip_clinic.pipeline.encoding import encode
+from emoclip_clinic.pipeline.fitting import fit
+from emoclip_clinic.pipeline.reporting import report
 from emoclip_clinic.study import Study
 
 __all__ = ["run"]
