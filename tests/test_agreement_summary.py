@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emoclip_clinic.agreement import agree, bland_altman, ccc, icc, mae, pearson
 from emoclip_clinic.agreement.summary import COLUMNS, STATISTICS
@@ -241,3 +243,20 @@ def test_a_score_given_twice_is_an_error() -> None:
     scored, predictions = cohort()
     with pytest.raises(RatingsError, match="rater R1 scored N1 of participant 000, session 01"):
         table(pd.concat([scored, scored[:1]]), predictions)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_any_small_study_gives_values_or_reasons(seed: int) -> None:
+    """Few people, few distinct values, missing scores: no crash, no warning, no silent gap."""
+    rng = np.random.default_rng(seed)
+    scored, predictions = cohort(n=rng.integers(1, 7), sessions=rng.integers(1, 3), seed=seed)
+    scored["value"] = rng.integers(1, rng.integers(2, 5), size=len(scored))
+    scored = scored[rng.random(len(scored)) < rng.choice([0.3, 0.7, 1])]
+    predictions = predictions[rng.random(len(predictions)) < rng.choice([0.3, 1])]
+    found = table(scored, predictions, n_resamples=50)
+    undefined = found.value.isna()
+    assert found.note[undefined].str.contains("undefined").all()
+    open_ended = found.ci_low.isna() | found.ci_high.isna()
+    assert found.note[open_ended & ~undefined].str.contains("no interval|no lower end").all()
+    assert (found.n_subjects >= found.n_participants).all()

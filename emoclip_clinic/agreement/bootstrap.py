@@ -31,8 +31,9 @@ def resample_counts(n_clusters: int, n_resamples: int, seed: int) -> NDArray[np.
     """
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=n_resamples)
-    counts.setflags(write=False)
-    return counts.astype(float)
+    drawn = counts.astype(float)
+    drawn.setflags(write=False)  # shared by all who ask for the same
+    return drawn
 
 
 def cluster_intervals(

@@ -1,4 +1,22 @@
-"""Agreement over a whole scale: raters among themselves, the model with each and with all."""
+"""Agreement over a whole scale: raters among themselves, the model with each and with all.
+
+A subject is a session of a participant. The comparisons, in the order of the table:
+
+- rater-rater: all raters together (rater_a "all"), then every pair; differences are rater_b minus
+  rater_a.
+- model-rater: rater_a "model", rater_b the rater; model minus rater.
+- model-consensus: the model with the mean of all raters who scored the subject; model minus
+  consensus.
+- rater-consensus and model-loo-consensus: a rater, then the model, with the mean of the *other*
+  raters, on the same subjects. Only these two answer on equal terms whether the model is as good
+  as another clinician: a mean that holds a rater's own score flatters the rater, and a mean of
+  more raters is easier to agree with.
+
+Where every participant has one session, intervals are those of `icc`, `ccc`, `pearson`,
+`bland_altman` and `mae`. Where someone has several, sessions of a person are alike and these would
+be too short: whole participants are resampled instead. Such intervals are about the raters at
+hand, while the F-based one of ICC(A,1) allows for other raters of their kind.
+"""
 
 from __future__ import annotations
 
@@ -60,23 +78,7 @@ def agree(
 ) -> pd.DataFrame:
     """Compare raters with each other and the model with the raters, target by target.
 
-    A subject is a session of a participant. Comparisons, in this order:
-
-    - rater-rater: all raters together (rater_a "all"), then every pair; differences are rater_b
-      minus rater_a.
-    - model-rater: rater_a "model", rater_b the rater; model minus rater.
-    - model-consensus: the model with the mean of all raters who scored the subject; model minus
-      consensus.
-    - rater-consensus and model-loo-consensus: a rater, then the model, with the mean of the
-      *other* raters, for the same subjects. Only these two answer on equal terms whether the
-      model is as good as another clinician: a rater compared with a mean that holds their own
-      score looks better than they are, and a mean of more raters is easier to agree with.
-
-    Where every participant has one session, intervals are those of `icc`, `ccc`, `pearson`,
-    `bland_altman` and `mae`. Where someone has several, sessions of a person are alike and these
-    would be too short: whole participants are resampled (BCa bootstrap). These intervals are about
-    the raters at hand, where those of ICC(A,1) otherwise allow for other raters of their kind. The
-    column method says which.
+    The comparisons, their directions and their intervals are described at the top of this module.
 
     Parameters
     ----------
