@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from emoclip_clinic.cli._app import Screen, WeightsOption, app, command
+from emoclip_clinic.errors import EncoderError
 
 weights_app = typer.Typer(
     no_args_is_help=True, help="List, fetch, import and verify weights: EmoCLIP, CLIP, YuNet."
@@ -40,7 +41,9 @@ def fetch(view: Screen, name: NameArgument, weights: WeightsOption = None) -> No
     from emoclip_clinic import weights as store
 
     path = store.fetch(
-        name, weights, lambda done, total: view.progress(f"fetching {name}", done, total)
+        name,
+        weights,
+        progress=lambda done, total: view.progress(f"fetching {name}", done, total),
     )
     view.say(f"Fetched and verified {name}: {path}")
 
@@ -50,28 +53,29 @@ def import_weights(
     view: Screen,
     source: Annotated[
         Path,
-        typer.Argument(help="A checkpoint, or a file or folder of known weights.", metavar="FILE"),
+        typer.Argument(
+            help="EmoCLIP's checkpoint, or a file or folder of known weights.", metavar="FILE"
+        ),
     ],
-    name: Annotated[
-        str | None,
-        typer.Option("--as", help="What a checkpoint is: emoclip.", metavar="NAME"),
-    ] = None,
     weights: WeightsOption = None,
 ) -> None:
     """Bring weights from a local file, for machines without a network.
 
-    Known files are recognised by their SHA-256. With --as emoclip, a checkpoint in either of the
-    reference's layouts is read strictly, without running code in it, and kept as safetensors.
+    Known files are recognised by their SHA-256. Any other file is read as a checkpoint of EmoCLIP
+    in either of the reference's layouts: strictly, without running code in it, and is kept as
+    safetensors.
     """
     from emoclip_clinic import weights as store
 
-    if name is None:
-        for path in store.install(source, weights):
-            view.say(f"Installed {path}")
-        return
-    from emoclip_clinic.encoder.checkpoints import import_checkpoint
+    installed = store.install(source, weights)
+    if not installed and source.is_dir():
+        raise EncoderError(f"{source} holds no file of known weights: see 'weights list'.")
+    if not installed:
+        from emoclip_clinic.encoder.checkpoints import import_checkpoint
 
-    view.say(f"Imported {source.name} as {import_checkpoint(source, name, weights)}")
+        installed = [import_checkpoint(source, "emoclip", weights)]
+    for path in installed:
+        view.say(f"Imported {path}")
 
 
 @command(weights_app, "verify")
