@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from emoclip_clinic.cli._app import Screen, WeightsOption, app, command
-from emoclip_clinic.errors import EncoderError
 
 weights_app = typer.Typer(
     no_args_is_help=True, help="List, fetch, import and verify weights: EmoCLIP, CLIP, YuNet."
@@ -53,28 +52,27 @@ def import_weights(
     view: Screen,
     source: Annotated[
         Path,
-        typer.Argument(
-            help="EmoCLIP's checkpoint, or a file or folder of known weights.", metavar="FILE"
-        ),
+        typer.Argument(help="A file or folder of known weights, or a checkpoint.", metavar="FILE"),
     ],
+    name: Annotated[
+        str | None, typer.Option("--as", help="What a checkpoint is: emoclip.", metavar="NAME")
+    ] = None,
     weights: WeightsOption = None,
 ) -> None:
     """Bring weights from a local file, for machines without a network.
 
-    Known files are recognised by their SHA-256. Any other file is read as a checkpoint of EmoCLIP
-    in either of the reference's layouts: strictly, without running code in it, and is kept as
-    safetensors.
+    Known files are recognised by their SHA-256. With --as emoclip, a checkpoint in either of the
+    reference's layouts is read strictly, without running code in it, and kept as safetensors.
     """
-    from emoclip_clinic import weights as store
+    if name is None:
+        from emoclip_clinic.weights import install
 
-    installed = store.install(source, weights)
-    if not installed and source.is_dir():
-        raise EncoderError(f"{source} holds no file of known weights: see 'weights list'.")
-    if not installed:
+        imported = install(source, weights)
+    else:
         from emoclip_clinic.encoder.checkpoints import import_checkpoint
 
-        installed = [import_checkpoint(source, "emoclip", weights)]
-    for path in installed:
+        imported = [import_checkpoint(source, name, weights)]
+    for path in imported:
         view.say(f"Imported {path}")
 
 
