@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from videos import frame_number, numbered_frames, write_audio, write_video
+from videos import frame_number, numbered_frames, wipe_frames, write_audio, write_video
 
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.video.container import decode_frames, open_video
@@ -17,17 +17,6 @@ from emoclip_clinic.video.probe import is_variable_rate, probe, timestamps
 FRAMES = numbered_frames(50)
 IRREGULAR = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.2, 50)) + 0.3
 INTRA = {"g": "1", "bf": "0"}
-
-
-def wipe_packets(path: Path, which: range) -> None:
-    """Overwrite stored frames with zeros: exactly these cannot be decoded any more."""
-    with av.open(str(path)) as container:
-        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
-    content = bytearray(path.read_bytes())
-    for number in which:
-        start, size = places[number]
-        content[start : start + size] = bytes(size)
-    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +111,7 @@ def test_brightness_is_the_grey_level(tmp_path: Path, level: int) -> None:
 def test_frames_that_do_not_decode_are_missing(tmp_path: Path) -> None:
     """A file that decodes partly keeps the rest with its own times, and says where it broke."""
     path = write_video(tmp_path / "a.mp4", FRAMES, options=INTRA)
-    wipe_packets(path, range(20, 25))
+    wipe_frames(path, range(20, 25))
     facts = probe(path)
     assert (facts.n_frames_header, facts.n_frames_decoded) == (50, 45)
     assert len(facts.damage_s) == 5
@@ -175,7 +164,7 @@ def broken(tmp_path: Path, kind: str) -> Path:
     shutil.copy(path, tmp_path / "b.mp4")
     path.write_bytes(contents.get(kind, content))
     if kind == "wiped":
-        wipe_packets(path, range(50))
+        wipe_frames(path, range(50))
     if kind == "missing":
         path.unlink()
     return path

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["frame_number", "numbered_frames", "write_audio", "write_video"]
+__all__ = ["frame_number", "numbered_frames", "wipe_frames", "write_audio", "write_video"]
 
 Frame = npt.NDArray[np.uint8]
 
@@ -94,6 +94,17 @@ def write_audio(path: Path) -> Path:
     with av.open(str(path), "w") as container:
         _mux_silence(container, container.add_stream("aac", rate=AUDIO_RATE_HZ))
     return path
+
+
+def wipe_frames(path: Path, which: range) -> None:
+    """Overwrite stored frames with zeros: exactly these cannot be decoded any more."""
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(path.read_bytes())
+    for number in which:
+        start, size = places[number]
+        content[start : start + size] = bytes(size)
+    path.write_bytes(content)
 
 
 def _mux_silence(

@@ -1,10 +1,11 @@
 """Read chosen frames of a video, in order, upright, in constant memory.
 
 Two libraries can read them: decord, and PyAV, which is always there and knows every container. Both
-give the same pixels (0 grey levels apart on every file measured): FFmpeg converts YUV to RGB with
-the file's own matrix and range, bilinear chroma, and no accurate rounding. decord is only used for
-a file after it showed that it counts the same frames, at the same times, and shows the same first
-frame: it counts the hidden frames of an edit list, and repeats frames that do not decode.
+give the same pixels, to the last bit on every file measured: FFmpeg's fast conversion from YUV to
+RGB with the file's own matrix (BT.601 where it names none) and range, chroma repeated rather than
+interpolated. decord is only used for a file of 8 bits that it shows to read alike: the same number
+of frames, at the same times, the same first frame. It counts the hidden frames of an edit list,
+repeats frames that do not decode, and converts 10 bits otherwise.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ try:
 except ImportError:
     # there is no wheel for some machines; PyAV reads everything that decord does
     decord = None
+else:
+    # what it cannot read is said by the error that it raises
+    decord.logging.set_level(decord.logging.QUIET)
 
 __all__ = ["BACKENDS", "read_frames"]
 
@@ -143,6 +147,9 @@ def _read_decord(
 
 
 def _check_fit(reader: Any, first: Frame, path: Path, times_s: FloatArray) -> None:
+    with open_video(path) as (_, stream):
+        if stream.format.components[0].bits > 8:
+            raise _UnfitError("it converts more than 8 bits otherwise")
     if len(reader) != len(times_s):
         raise _UnfitError(f"it counts {len(reader)} frames, {len(times_s)} decode")
     shown_s = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0]
