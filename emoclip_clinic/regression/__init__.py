@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from emoclip_clinic.regression.archive import load, save
 from emoclip_clinic.regression.crossval import CrossValidation, cross_validate
-from emoclip_clinic.regression.fitted import FittedModel, fit_model, load, predict, save
+from emoclip_clinic.regression.fitted import Features, FittedModel, fit_model, predict
 from emoclip_clinic.regression.folds import Design, splits
 from emoclip_clinic.regression.inference import performance
 from emoclip_clinic.regression.pooling import pool
@@ -11,6 +12,7 @@ from emoclip_clinic.regression.pooling import pool
 __all__ = [
     "CrossValidation",
     "Design",
+    "Features",
     "FittedModel",
     "cross_validate",
     "fit_model",

@@ -62,9 +62,9 @@ def cross_validate(
     estimators
         Names in `estimators.REGISTRY`.
     splits
-        A manifest of an earlier run, to reproduce it; made from `design` if absent.
+        A manifest to use again; made from `design` if absent.
     progress
-        Called with (folds done, folds in all) after each fold.
+        Called with (folds done, folds in all).
 
     Returns
     -------
@@ -88,11 +88,8 @@ def cross_validate(
     predicted = _out_of_fold(
         x.to_numpy(), targets, groups, schedule, design, estimators, progress or _silent
     )
-    return CrossValidation(
-        _tidy(predicted, estimators, targets, groups),
-        splits,
-        pd.DataFrame([*exclusions, *unfit], columns=["stage", "unit", "id", "reason"]),
-    )
+    lost = pd.DataFrame([*exclusions, *unfit], columns=["stage", "unit", "id", "reason"])
+    return CrossValidation(_tidy(predicted, estimators, targets, groups), splits, lost)
 
 
 def same_recordings(targets: pd.DataFrame) -> Iterator[tuple[NDArray[np.bool_], list[str]]]:

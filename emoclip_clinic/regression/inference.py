@@ -269,7 +269,7 @@ def _association(weights: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _ranks(weights: Array, values: Array) -> Array:
-    """Mid-ranks of the values in each resample, shape of `weights`."""
+    """Mid-ranks less a half of the values in each resample, shape of `weights`."""
     distinct, code = np.unique(values, return_inverse=True)
     tied = weights @ np.eye(len(distinct))[code]
-    return (np.cumsum(tied, axis=1) - (tied - 1) / 2)[:, code]
+    return (np.cumsum(tied, axis=1) - tied / 2)[:, code]
