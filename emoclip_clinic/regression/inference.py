@@ -270,6 +270,7 @@ def _association(weights: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 def _ranks(weights: Array, values: Array) -> Array:
     """Mid-ranks less a half of the values in each resample, shape of `weights`."""
-    distinct, code = np.unique(values, return_inverse=True)
-    tied = weights @ np.eye(len(distinct))[code]
+    _, code, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    starts = np.cumsum(sizes) - sizes
+    tied = np.add.reduceat(weights[:, np.argsort(code)], starts, axis=1)
     return (np.cumsum(tied, axis=1) - tied / 2)[:, code]
