@@ -90,7 +90,7 @@ class YuNet:
             ) from error
 
     def find(self, frame: Frame) -> list[Box]:
-        """Find faces of about 10 pixels and more at a long side of 320."""
+        """Find faces from about 5 % of the frame's long side on."""
         small, scale = _shrink(frame)
         self._detector.setInputSize((small.shape[1], small.shape[0]))
         # OpenCV's channels are blue first; a row is x, y, w, h, ten landmark coordinates, score
@@ -111,7 +111,7 @@ class Haar:
         self._cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
 
     def find(self, frame: Frame) -> list[Box]:
-        """Find faces of about 24 pixels and more at a long side of 320."""
+        """Find faces from about 6 % of the frame's long side on."""
         small, scale = _shrink(frame)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         boxes, _, scores = self._cascade.detectMultiScale3(
