@@ -44,7 +44,7 @@ LISTED = 12
 """How many names of a kind an error lists."""
 # OpenAI's archive tells its dimensions among its weights
 CLIP_NOTES = {"input_resolution", "context_length", "vocab_size"}
-PICKLE = re.compile(r"(?:Unsupported global|Unsupported class|GLOBAL|unsupported GLOBAL)[: ]+(\S+)")
+REFUSED = re.compile(r"GLOBAL (\S+)")
 
 
 def load_checkpoint(path: Path, *, architecture: Architecture | None = None) -> VideoEncoder:
@@ -158,9 +158,15 @@ def import_checkpoint(
     """
     if name != "emoclip":
         raise EncoderError(f"{name!r} cannot be imported from a checkpoint; allowed: emoclip.")
-    state, _ = _read(source)
+    model = load_checkpoint(source)
+    if dataclasses.replace(model.architecture, text_layers=REFERENCE.text_layers) != REFERENCE:
+        raise EncoderError(
+            f"{source.name} holds a model of other dimensions than the reference's; use it by its "
+            "path instead: --encoder PATH."
+        )
+    model.name = name
     target = weights.folder(weights_dir) / weights.find(name).filename
-    convert(source, target, name=name, architecture=_architecture(_canonical(state), {}))
+    save_checkpoint(model, target, {"source_sha256": sha256_file(source)})
     weights.record(name, weights_dir)
     return target
 
@@ -214,13 +220,16 @@ def _read(path: Path) -> tuple[State, dict[str, str]]:
 
 def _read_pickle(path: Path) -> State:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # of other pickle protocols and of TorchScript: both end in an error of their own
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        refused = PICKLE.search(str(error))
+        refused = REFUSED.search(str(error))
         if refused is None:
             raise EncoderError(_damaged(path, error)) from error
         raise EncoderError(
-            f"{path.name} is a pickle that holds code ({refused[1].rstrip('.,')}), which was not "
+            f"{path.name} is a pickle that holds code ({refused[1]}), which was not "
             "run. Only tensors are read: save the model's state_dict() and nothing else."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
@@ -249,10 +258,12 @@ def _reject_page(path: Path) -> None:
 
 
 def _damaged(path: Path, error: Exception) -> str:
-    first = str(error).strip().splitlines()[:1] or [type(error).__name__]
+    # torch begins with advice to open the file unsafely; what is wrong comes after it
+    said = str(error).rpartition("WeightsUnpickler error: ")[2].strip()
+    cause = said.splitlines()[0].split(". ")[0] if said else type(error).__name__
     return (
         f"{path.name} ({path.stat().st_size} bytes) cannot be read as a checkpoint: it is damaged, "
-        f"cut short or of another kind ({first[0][:200]}). Download it again and compare its size."
+        f"cut short or of another kind ({cause[:200]}). Download it again and compare its size."
     )
 
 
