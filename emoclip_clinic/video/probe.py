@@ -91,9 +91,9 @@ def probe(path: Path, decode: bool = True) -> Probe:
     with open_video(path) as (container, stream):
         header = _read_header(container, stream)
         walk = _walk(container, stream, whole=decode)
-    if not walk.times_s:
-        raise RecordingError("no frame decodes")
     own_s = np.array(walk.times_s) if decode else _listed(path)
+    if not walk.times_s or not own_s.size:
+        raise RecordingError("no frame decodes")
     timed = not np.isnan(own_s).any()
     if not timed:
         own_s = np.arange(len(own_s)) / header.rate_hz

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.video.container import decode_frames, open_video, rotation_deg
@@ -121,9 +123,12 @@ def _read_pyav(path: Path, wanted: npt.NDArray[np.int64]) -> Iterator[Frame]:
                     break
             else:
                 raise RecordingError(f"frame {index} is wanted, but the last is {n_frames}")
-            picture = frame.to_ndarray(format="rgb24")
-            quarters = rotation_deg(frame, stream) // 90
-            yield np.ascontiguousarray(np.rot90(picture, -quarters))
+            yield _upright(frame, stream)
+
+
+def _upright(frame: VideoFrame, stream: VideoStream) -> Frame:
+    quarters = rotation_deg(frame, stream) // 90
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), -quarters), np.uint8)
 
 
 def _read_decord(
@@ -147,15 +152,16 @@ def _read_decord(
 
 
 def _check_fit(reader: Any, first: Frame, path: Path, times_s: FloatArray) -> None:
-    with open_video(path) as (_, stream):
-        if stream.format.components[0].bits > 8:
-            raise _UnfitError("it converts more than 8 bits otherwise")
     if len(reader) != len(times_s):
         raise _UnfitError(f"it counts {len(reader)} frames, {len(times_s)} decode")
     shown_s = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0]
     if np.abs(shown_s - shown_s[0] - times_s).max() > SAME_TIME_S:
         raise _UnfitError("it gives the frames other times")
-    truth = next(_read_pyav(path, np.array([0])))
+    with open_video(path) as (container, stream):
+        frame = next(decode_frames(container, stream))
+        truth = _upright(frame, stream)
+    if frame.format.components[0].bits > 8:
+        raise _UnfitError("it converts more than 8 bits otherwise")
     if truth.shape != first.shape:
         raise _UnfitError("it gives frames of another shape")
     if np.abs(truth.astype(np.int16) - first).max() > SAME_LEVEL:
