@@ -12,7 +12,8 @@ import pandas as pd
 
 from emoclip_clinic.agreement.summary import agree
 from emoclip_clinic.report import Methods, ReportData
-from emoclip_clinic.scales import load_scale, targets as scale_targets
+from emoclip_clinic.scales import load_scale
+from emoclip_clinic.scales import targets as scale_targets
 
 PARTICIPANT = "canaryperson"
 RATERS = ("Anna Canaryrater", "Bert Canaryrater", "Clara Canaryrater", "Dora Canaryrater",
@@ -29,13 +30,16 @@ def report_data(
     *,
     scale: str = "panss",
     seed: int = 1,
+    n_targets: int | None = None,
     **changes: Any,
 ) -> ReportData:
-    """Make the data of a report; `changes` replace its fields."""
+    """Make the data of a report on the last of a scale's targets; `changes` replace its fields."""
     rng = np.random.default_rng(seed)
-    targets = scale_targets(load_scale(scale))
+    targets = scale_targets(load_scale(scale)).iloc[-(n_targets or 0) :].reset_index(drop=True)
     visits = [(f"{PARTICIPANT}{n:03d}", "01") for n in range(n_participants)]
-    scored, predictions = scores(rng, targets, visits, n_raters)
+    scored, predictions = (
+        table.assign(scale=scale) for table in scores(rng, targets, visits, n_raters)
+    )
     fields: dict[str, Any] = {
         "title": "Expressive symptoms in clinical interviews at two sites",
         "institution": "Department of Psychiatry, Example University",
@@ -103,13 +107,17 @@ def scores(
             ]
         consensus = np.mean(given, axis=0)
         for name, values in (("ridge", model), ("mean", np.full(len(visits), consensus.mean()))):
-            predicted += [(p, s, row["target"], row["kind"], name, o, v)
-                          for (p, s), o, v in zip(visits, consensus, values, strict=True)]  # fmt: skip
+            head = (row["target"], row["kind"], name)
+            predicted += [
+                (p, s, *head, o, v) for (p, s), o, v in zip(visits, consensus, values, strict=True)
+            ]
+    keys = ["participant", "session"]
     return (
-        pd.DataFrame(scored, columns=["participant", "session", "rater", "target", "kind", "value"]),
-        pd.DataFrame(predicted, columns=["participant", "session", "target", "kind", "model",
-                                         "observed", "predicted"]),
-    )  # fmt: skip
+        pd.DataFrame(scored, columns=[*keys, "rater", "target", "kind", "value"]),
+        pd.DataFrame(
+            predicted, columns=[*keys, "target", "kind", "model", "observed", "predicted"]
+        ),
+    )
 
 
 def performance(predictions: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -119,7 +127,7 @@ def performance(predictions: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFram
         ["target", "kind", "model"], sort=False
     ):
         x, y = group["observed"].to_numpy(), group["predicted"].to_numpy()
-        flat = np.ptp(y) == 0 or len(x) < 3
+        flat = np.ptp(x) == 0 or np.ptp(y) == 0
         pearson = np.nan if flat else float(np.corrcoef(x, y)[0, 1])
         ccc = (
             np.nan
@@ -145,7 +153,7 @@ def recordings(rng: np.random.Generator, visits: list[tuple[str, str]]) -> dict[
     """Draw recordings, their quality and windows, the participants, and who was left out."""
     n = len(visits)
     ids = [f"sub-{p}_ses-{s}" for p, s in visits]
-    persons = sorted({p for p, _ in visits})
+    persons = [p for p, _ in visits]
     excluded = [
         ("ingest", "recording", "lost.mp4", "the file is cut short"),
         ("ingest", "recording", "empty.mp4", "the file is empty"),
@@ -160,7 +168,7 @@ def recordings(rng: np.random.Generator, visits: list[tuple[str, str]]) -> dict[
         "exclusions": pd.DataFrame(excluded, columns=["stage", "unit", "id", "reason"]),
         "recordings": pd.DataFrame(
             {
-                "recording": ids, "participant": [p for p, _ in visits], "session": [s for _, s in visits],
+                "recording": ids, "participant": persons, "session": "01",
                 "duration_s": rng.uniform(500, 2400, n), "width": 1280, "height": 720,
                 "fps_mean": rng.choice([25.0, 29.97], n), "variable_rate": rng.random(n) < 0.2,
             }
@@ -177,12 +185,12 @@ def recordings(rng: np.random.Generator, visits: list[tuple[str, str]]) -> dict[
             columns=["recording", "measure", "value", "unit", "flag", "note"],
         ),
         "segments": pd.DataFrame(
-            {"recording": ids, "n_used": rng.integers(80, 400, n), "n_excluded": rng.integers(0, 9, n),
-             "face_fraction_mean": rng.uniform(0.85, 1, n)}
+            {"recording": ids, "n_used": rng.integers(80, 400, n),
+             "n_excluded": rng.integers(0, 9, n), "face_fraction_mean": rng.uniform(0.85, 1, n)}
         ),
         "participants": pd.DataFrame(
-            {"participant": persons, "site": rng.choice(["A", "B"], len(persons)),
-             "age": rng.integers(18, 65, len(persons)), "sex": rng.choice(["f", "m", ""], len(persons))}
+            {"participant": persons, "site": rng.choice(["A", "B"], n),
+             "age": rng.integers(18, 65, n), "sex": rng.choice(["f", "m", ""], n)}
         ),
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
@@ -43,8 +43,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 NOBODY = ("", "all", "model", "consensus", "loo-consensus", "mean")
 
 
-def _empty(name: str) -> Any:
-    return field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS[name])))
+def _empty(name: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(COLUMNS[name]))
 
 
 @dataclass(frozen=True)
@@ -122,28 +122,28 @@ class ReportData:
     """A note on who owns the scale."""
     primary_targets: tuple[str, ...] = ()
     """The targets chosen before the data were seen; empty: the total."""
-    targets: pd.DataFrame = _empty("targets")
+    targets: pd.DataFrame = field(default_factory=partial(_empty, "targets"))
     """What was rated: kind is "item", "subscale" or "total"."""
-    flow: pd.DataFrame = _empty("flow")
+    flow: pd.DataFrame = field(default_factory=partial(_empty, "flow"))
     """From recordings found to recordings analysed; exclusions with a step's `stage` explain what
     was lost on the way to that step (empty for the first)."""
-    exclusions: pd.DataFrame = _empty("exclusions")
+    exclusions: pd.DataFrame = field(default_factory=partial(_empty, "exclusions"))
     """All that was left out; unit is "recording", "participant", "target" or "rating"."""
-    recordings: pd.DataFrame = _empty("recordings")
+    recordings: pd.DataFrame = field(default_factory=partial(_empty, "recordings"))
     """The usable recordings, of which some may not have been analysed."""
-    quality: pd.DataFrame = _empty("quality")
+    quality: pd.DataFrame = field(default_factory=partial(_empty, "quality"))
     """Tidy measures a recording, flag is "ok" or "warn"."""
-    segments: pd.DataFrame = _empty("segments")
+    segments: pd.DataFrame = field(default_factory=partial(_empty, "segments"))
     """Windows a recording."""
-    participants: pd.DataFrame = _empty("participants")
+    participants: pd.DataFrame = field(default_factory=partial(_empty, "participants"))
     """Who was analysed; numbers are described by mean and SD, words are counted."""
-    raters: pd.DataFrame = _empty("raters")
+    raters: pd.DataFrame = field(default_factory=partial(_empty, "raters"))
     """Visits rated and items missing, a row a rater."""
-    performance: pd.DataFrame = _empty("performance")
+    performance: pd.DataFrame = field(default_factory=partial(_empty, "performance"))
     """Out-of-fold performance, models "ridge" and "mean"."""
-    predictions: pd.DataFrame = _empty("predictions")
+    predictions: pd.DataFrame = field(default_factory=partial(_empty, "predictions"))
     """Out-of-fold predictions; observed is the consensus of the raters."""
-    agreement: pd.DataFrame = _empty("agreement")
+    agreement: pd.DataFrame = field(default_factory=partial(_empty, "agreement"))
     """Agreement, a row a target, comparison, pair and statistic."""
     methods: Methods = field(default_factory=Methods)
     """The facts of the run."""
@@ -171,15 +171,14 @@ class ReportData:
         return {name: _letters(place) for place, name in enumerate(names)}
 
     @cached_property
-    def agreement_index(self) -> Mapping[tuple[str, str, str], list[int]]:
+    def agreement_rows(self) -> Mapping[tuple[str, ...], list[dict[Any, Any]]]:
         """Rows of the agreement table by target, comparison and statistic."""
-        keys = self.agreement[["target", "comparison", "statistic"]].itertuples(
-            index=False, name=None
-        )
-        rows: dict[tuple[str, str, str], list[int]] = {}
-        for place, key in enumerate(keys):
-            rows.setdefault(key, []).append(place)
-        return rows
+        return _indexed(self.agreement, "target", "comparison", "statistic")
+
+    @cached_property
+    def performance_rows(self) -> Mapping[tuple[str, ...], list[dict[Any, Any]]]:
+        """Rows of the table of performance by target, metric and model."""
+        return _indexed(self.performance, "target", "metric", "model")
 
     @cached_property
     def primary(self) -> tuple[str, ...]:
@@ -219,6 +218,14 @@ class ReportData:
     def _ids(self) -> re.Pattern[str]:
         longest_first = sorted(self._words, key=len, reverse=True)
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+
+
+def _indexed(table: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], list[dict[Any, Any]]]:
+    # a report asks for thousands of rows: selecting each by pandas takes seconds
+    rows: dict[tuple[str, ...], list[dict[Any, Any]]] = {}
+    for row in table.to_dict("records"):
+        rows.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
+    return rows
 
 
 def _letters(place: int) -> str:

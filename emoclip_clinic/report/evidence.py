@@ -58,50 +58,30 @@ def estimates(data: ReportData, target: str, comparison: str, statistic: str) ->
     Of the same comparison there may be a row for all raters together and a row for each pair; the
     first is then returned alone.
     """
-    rows = _rows(data, target, comparison, statistic)
-    together = rows[rows["rater_a"] == "all"]
-    return [
-        _estimate(data, row) for row in (together if len(together) else rows).to_dict("records")
-    ]
+    rows = data.agreement_rows.get((target, comparison, statistic), [])
+    together = [row for row in rows if row["rater_a"] == "all"]
+    return [_compared(data, row) for row in together or rows]
 
 
 def pairs(data: ReportData, target: str, comparison: str, statistic: str) -> list[Estimate]:
-    """The estimates of a statistic for each pair, in the order of the raters' letters."""
-    rows = _rows(data, target, comparison, statistic)
-    found = [_estimate(data, row) for row in rows[rows["rater_a"] != "all"].to_dict("records")]
+    """Give the estimates of a statistic for each pair, in the order of the raters' letters."""
+    rows = data.agreement_rows.get((target, comparison, statistic), [])
+    found = [_compared(data, row) for row in rows if row["rater_a"] != "all"]
     return sorted(found, key=lambda estimate: (len(estimate.who), estimate.who))
 
 
 def overall(data: ReportData, target: str, comparison: str, statistic: str = ICC) -> Estimate:
-    """Give the one estimate of a comparison.
-
-    Where a comparison has only pairs, their mean stands for it; it has no interval, and `note`
-    says that it is a mean.
-    """
+    """Give the one estimate of a comparison; where there is none, or one a pair, an unknown one."""
     found = estimates(data, target, comparison, statistic)
-    if len(found) == 1:
-        return found[0]
-    values = [each.value for each in found if math.isfinite(each.value)]
-    if not values:
-        notes = sorted({each.note for each in found if each.note})
-        return Estimate(note="; ".join(notes) or "not estimated")
-    sizes = [each.n for each in found if math.isfinite(each.value)]
-    return Estimate(value=sum(values) / len(values), n=min(sizes), note="mean of the pairs")
+    return found[0] if len(found) == 1 else Estimate(note="not estimated")
 
 
 def performance(data: ReportData, target: str, metric: str, model: str = "ridge") -> Estimate:
     """Give the out-of-fold performance of a target."""
-    table = data.performance
-    rows = table[
-        (table["target"] == target) & (table["metric"] == metric) & (table["model"] == model)
-    ]
-    if rows.empty:
+    rows = data.performance_rows.get((target, metric, model), [])
+    if not rows:
         return Estimate(note="not estimated")
-    row = rows.iloc[0]
-    return Estimate(
-        *(_float(row[name]) for name in ("value", "ci_low", "ci_high", "n_recordings")),
-        note=data.masked(_text(row["note"])),
-    )
+    return _estimate(rows[0], "n_recordings", data.masked(_text(rows[0]["note"])))
 
 
 def pair_name(first: str, second: str) -> str:
@@ -148,17 +128,13 @@ def koo_li(estimate: Estimate) -> tuple[str, str]:
     return low, high
 
 
-def _rows(data: ReportData, target: str, comparison: str, statistic: str) -> pd.DataFrame:
-    indices = data.agreement_index.get((target, comparison, statistic), [])
-    return data.agreement.iloc[indices]
+def _estimate(row: dict[Any, Any], size: str, note: str, who: str = "") -> Estimate:
+    value, low, high, n = (_float(row[name]) for name in ("value", "ci_low", "ci_high", size))
+    return Estimate(value, low, high, n, note, who)
 
 
-def _estimate(data: ReportData, row: dict[Any, Any]) -> Estimate:
-    return Estimate(
-        *(_float(row[name]) for name in ("value", "ci_low", "ci_high", "n_subjects")),
-        note=_reason(data, _text(row["note"])),
-        who=_who(data, row),
-    )
+def _compared(data: ReportData, row: dict[Any, Any]) -> Estimate:
+    return _estimate(row, "n_subjects", _reason(data, _text(row["note"])), _who(data, row))
 
 
 def _reason(data: ReportData, note: str) -> str:

@@ -31,6 +31,7 @@ LABEL_SHARE = 0.34
 AXIS_PT = 46.0
 PANELS_ACROSS = 3
 PANEL_LABEL_PT = 6.5
+UNKNOWN = Estimate()
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ class Panel:
     """Out-of-fold prediction, in the same order."""
     note: str = ""
     """A line below the label ("CCC 0.61 (0.42 to 0.75)")."""
-    bias: Estimate = Estimate()
+    bias: Estimate = UNKNOWN
     """Mean of predicted minus observed."""
-    limits: tuple[Estimate, Estimate] = (Estimate(), Estimate())
+    limits: tuple[Estimate, Estimate] = (UNKNOWN, UNKNOWN)
     """Lower and upper limit of agreement."""
 
 
@@ -148,8 +149,10 @@ def _forest_group(axes: Axes, group: Group, top: float) -> None:
             if math.isfinite(each.value):
                 axes.plot([each.value], [y], marker=marker, color=hue, markersize=4)
             else:
-                axes.annotate("undefined", (axes.get_xlim()[0], y), (2, 0), color=SUBDUED, va="center",
-                              fontsize=5.5, textcoords="offset points")  # fmt: skip
+                axes.annotate(
+                    "undefined", (axes.get_xlim()[0], y), (2, 0), color=SUBDUED, va="center",
+                    fontsize=5.5, textcoords="offset points",
+                )  # fmt: skip
             y += LINE_PT
 
 

@@ -47,7 +47,7 @@ class FlowDiagram(Flowable):  # type: ignore[misc]
 
     def _measure(self, lines: Sequence[Paragraph], share: float) -> float:
         inner = share * self.width - 2 * PADDING_PT
-        return sum(line.wrap(inner, 1e6)[1] for line in lines) + 2 * PADDING_PT
+        return sum((float(line.wrap(inner, 1e6)[1]) for line in lines), 2 * PADDING_PT)
 
     def draw(self) -> None:
         """Draw on the page that the flow has reached."""

@@ -1,4 +1,4 @@
-"""The document: pages, header and footer, contents, metadata; identical data give identical bytes."""
+"""The document: pages, header and footer, metadata; identical data give identical bytes."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         words = template.texts
         super().__init__(
             self._buffer, pagesize=(page.width, page.height), invariant=1, lang=words.language,
-            initialFontName=REGULAR, title=f"{data.title}: {title}", author=data.institution or CREATOR,
-            subject=words("page.subject", scale=data.scale_name), creator=CREATOR, producer=CREATOR,
-            keywords=data.scale,
+            initialFontName=REGULAR, title=f"{data.title}: {title}",
+            author=data.institution or CREATOR, creator=CREATOR, producer=CREATOR,
+            subject=words("page.subject", scale=data.scale_name), keywords=data.scale,
         )  # fmt: skip
         self._sheet = page
         self._words = words

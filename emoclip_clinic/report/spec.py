@@ -12,7 +12,7 @@ from emoclip_clinic.report.blocks import BLOCKS
 from emoclip_clinic.report.texts import Texts, read_texts
 from emoclip_clinic.report.theme import PAGES
 from emoclip_clinic.resources import close_matches, find, read_toml
-from emoclip_clinic.settings import from_table
+from emoclip_clinic.schema import from_table
 
 __all__ = ["BlockUse", "Section", "Template", "load_template", "parse_template"]
 

@@ -19,7 +19,7 @@ from reportlab.platypus import (
 from emoclip_clinic.report.context import Context, paragraph, plain
 from emoclip_clinic.report.evidence import Estimate
 from emoclip_clinic.report.numbers import DASH, interval, number
-from emoclip_clinic.report.theme import BOLD, INK, REGULAR, RULE, STYLES, SUBDUED, TINT, color
+from emoclip_clinic.report.theme import INK, REGULAR, RULE, STYLES, SUBDUED, TINT, color
 
 __all__ = ["Column", "Notes", "Subheading", "data_table"]
 
@@ -29,6 +29,21 @@ KEPT_WHOLE = 0.35
 BEGINNING_PT = 130.0
 SUPERSCRIPTS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
 LETTERS = "abcdefghijklmnoprstuvwxyz"
+
+RULES = (
+    ("FONT", (0, 0), (-1, -1), REGULAR, FONT_PT, LEADING_PT),
+    ("TEXTCOLOR", (0, 0), (-1, -1), color(INK)),
+    ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
+    ("VALIGN", (0, 1), (-1, -1), "TOP"),
+    ("TOPPADDING", (0, 0), (-1, -1), 2),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+    ("LEFTPADDING", (0, 0), (-1, -1), 3),
+    ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+    ("LINEABOVE", (0, 0), (-1, 0), 1, color(INK)),
+    ("LINEBELOW", (0, 0), (-1, 0), 0.6, color(INK)),
+    ("LINEBELOW", (0, 1), (-1, -1), 0.25, color(RULE)),
+    ("LINEBELOW", (0, -1), (-1, -1), 1, color(INK)),
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +110,6 @@ def data_table(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Any] | Subheading],
     notes: Notes | None = None,
-    groups: Sequence[tuple[str, int]] = (),
 ) -> list[Flowable]:
     """Make a table with its caption above and its notes below.
 
@@ -111,21 +125,18 @@ def data_table(
         Cells: texts as they are to be shown, or flowables.
     notes
         Printed below.
-    groups
-        Titles that span columns, above the heads: (title, number of columns), left to right.
     """
-    head: list[list[Any]] = [_head_row(columns)]
-    styles = _rules(bool(groups))
+    head = [_head_row(columns)]
+    styles = list(RULES)
     for place, column in enumerate(columns):
         styles.append(("ALIGN", (place, 0), (place, -1), "RIGHT" if column.numeric else "LEFT"))
-    if groups:
-        head.insert(0, _group_row(groups, styles))
     body = []
     for place, row in enumerate(rows, len(head)):
         if isinstance(row, Subheading):
             body.append([paragraph(row.text, "head"), *[""] * (len(columns) - 1)])
-            styles += [("SPAN", (0, place), (-1, place)), ("BACKGROUND", (0, place), (-1, place), color(TINT)),
-                       ("NOSPLIT", (0, place), (-1, place + 1))]  # fmt: skip
+            ends = (0, place), (-1, place)
+            styles += [("SPAN", *ends), ("BACKGROUND", *ends, color(TINT))]
+            styles += [("NOSPLIT", (0, place), (-1, place + 1))]
         else:
             body.append([_cell(cell, column) for cell, column in zip(row, columns, strict=True)])
     table = LongTable(
@@ -151,40 +162,11 @@ def _head_row(columns: Sequence[Column]) -> list[Paragraph]:
     ]
 
 
-def _group_row(groups: Sequence[tuple[str, int]], styles: list[Any]) -> list[Any]:
-    row: list[Any] = []
-    for title, span in groups:
-        if title:
-            ends = (len(row), 0), (len(row) + span - 1, 0)
-            styles += [("SPAN", *ends), ("LINEBELOW", *ends, 0.5, color(RULE))]
-        row += [paragraph(title, "head-center"), *[""] * (span - 1)]
-    return row
-
-
 def _cell(cell: Any, column: Column) -> Any:
     if isinstance(cell, Flowable):
         return cell
     # reportlab draws a string as it is, without markup
     return str(cell) if column.numeric else paragraph(str(cell), "cell")
-
-
-def _rules(grouped: bool) -> list[Any]:
-    last = 1 if grouped else 0
-    return [
-        ("FONT", (0, 0), (-1, -1), REGULAR, FONT_PT, LEADING_PT),
-        ("FONT", (0, 0), (-1, last), BOLD, FONT_PT, LEADING_PT),
-        ("TEXTCOLOR", (0, 0), (-1, -1), color(INK)),
-        ("VALIGN", (0, 0), (-1, last), "BOTTOM"),
-        ("VALIGN", (0, last + 1), (-1, -1), "TOP"),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-        ("LEFTPADDING", (0, 0), (-1, -1), 3),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 3),
-        ("LINEABOVE", (0, 0), (-1, 0), 1, color(INK)),
-        ("LINEBELOW", (0, last), (-1, last), 0.6, color(INK)),
-        ("LINEBELOW", (0, last + 1), (-1, -1), 0.25, color(RULE)),
-        ("LINEBELOW", (0, -1), (-1, -1), 1, color(INK)),
-    ]
 
 
 def _widths(columns: Sequence[Column], total: float) -> list[float]:

@@ -59,7 +59,7 @@ class Texts:
         for part in key.split("."):
             if not isinstance(found, Mapping) or part not in found:
                 raise SettingsError(
-                    f"{LANGUAGES}/{self.language}.toml lacks {key!r}; copy it from the English file."
+                    f"{LANGUAGES}/{self.language}.toml lacks {key!r}; copy it from en.toml."
                 )
             found = found[part]
         return found

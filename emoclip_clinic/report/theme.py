@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib
 from reportlab.lib.colors import Color, HexColor
-from reportlab.lib.enums import TA_CENTER, TA_RIGHT
+from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4, LETTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
@@ -94,6 +94,7 @@ def _styles() -> dict[str, ParagraphStyle]:
     register_fonts()
     body = ParagraphStyle(
         "body", fontName=REGULAR, fontSize=9, leading=13.5, textColor=color(INK), spaceAfter=6,
+        bulletFontName=REGULAR,
         allowWidows=0, allowOrphans=0, splitLongWords=1,
     )  # fmt: skip
     heading = {"fontName": BOLD, "textColor": color(CLINICIANS), "keepWithNext": 1}
@@ -104,15 +105,18 @@ def _styles() -> dict[str, ParagraphStyle]:
         ParagraphStyle("title", body, fontName=BOLD, fontSize=24, leading=30,
                        textColor=color(CLINICIANS), spaceAfter=10),
         ParagraphStyle("subtitle", body, fontSize=13, leading=18, textColor=color(SUBDUED)),
-        ParagraphStyle("h1", body, fontSize=15, leading=19, spaceBefore=20, spaceAfter=8, **heading),
-        ParagraphStyle("h2", body, fontSize=10.5, leading=14, spaceBefore=10, spaceAfter=4, **heading),
+        ParagraphStyle("h1", body, fontSize=15, leading=19, spaceBefore=20, spaceAfter=8,
+                       **heading),
+        ParagraphStyle("h2", body, fontSize=10.5, leading=14, spaceBefore=10, spaceAfter=4,
+                       **heading),
         ParagraphStyle("lead", body, fontSize=11.5, leading=17, spaceAfter=0),
         ParagraphStyle("caption", cell, fontSize=8, leading=11, spaceBefore=8, spaceAfter=4),
-        ParagraphStyle("figure-caption", cell, fontSize=8, leading=11, spaceBefore=3, spaceAfter=12),
-        ParagraphStyle("note", cell, fontSize=7, leading=9.5, textColor=color(SUBDUED), spaceAfter=2),
+        ParagraphStyle("figure-caption", cell, fontSize=8, leading=11, spaceBefore=3,
+                       spaceAfter=12),
+        ParagraphStyle("note", cell, fontSize=7, leading=9.5, textColor=color(SUBDUED),
+                       spaceAfter=2),
         ParagraphStyle("head", cell, fontName=BOLD),
         ParagraphStyle("head-right", cell, fontName=BOLD, alignment=TA_RIGHT),
-        ParagraphStyle("head-center", cell, fontName=BOLD, alignment=TA_CENTER),
         ParagraphStyle("cell-right", cell, alignment=TA_RIGHT),
         ParagraphStyle("bullet", body, leftIndent=14, bulletIndent=3, spaceAfter=3),
         ParagraphStyle("reference", body, fontSize=8, leading=11.5, leftIndent=18,

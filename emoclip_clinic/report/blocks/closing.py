@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from reportlab.platypus import Flowable, Paragraph
@@ -55,7 +57,11 @@ def glossary(context: Context, options: NoOptions) -> list[Flowable]:
 def provenance(context: Context, options: NoOptions) -> list[Flowable]:
     """Versions, settings and fingerprints of what was read."""
     data = context.data
-    prints: dict[str, Any] = dict(data.fingerprints)
+    # the shipped template and protocols lie outside the study: their names are enough
+    prints: dict[str, Any] = {
+        PurePath(name).name if PurePath(name).is_absolute() else name: digest
+        for name, digest in data.fingerprints.items()
+    }
     if data.methods.encoder_fingerprint:
         name = context.texts("provenance.weights", encoder=data.methods.encoder)
         prints[name] = data.methods.encoder_fingerprint
@@ -77,15 +83,20 @@ def _two_columns(
         Column(context.texts(f"provenance.{key}_name"), 170, numeric=False),
         Column(context.texts(f"provenance.{key}_value"), numeric=False),
     ]
-    rows = [[name, paragraph(_shown(value), style)] for name, value in sorted(table.items())]
+    rows = [
+        [name, paragraph(_shown(context, value), style)] for name, value in sorted(table.items())
+    ]
     caption = context.caption("table", f"provenance.{key}")
     return data_table(context, caption, columns, rows)
 
 
-def _shown(value: Any) -> str:
+def _shown(context: Context, value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return ", ".join(_shown(context, each) for each in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    # where files lie may hold names of people
+    return context.texts("provenance.path") if re.search(r"[/\\]", str(value)) else str(value)
 
 
 def text(context: Context, options: OwnText) -> list[Flowable]:

@@ -31,7 +31,9 @@ def flow(context: Context, options: NoOptions) -> list[Flowable]:
             recordings=count(row["n_recordings"]),
             participants=count(row["n_participants"]),
         )
-        lost = [] if previous is None else _lost(context, row, int(previous - row["n_recordings"]))
+        lost: list[str] = (
+            [] if previous is None else _lost(context, row, int(previous - row["n_recordings"]))
+        )
         steps.append(Step(context.texts.word("steps", str(row["step"])), counts, lost))
         previous = row["n_recordings"]
     diagram = FlowDiagram(steps, context.page.text_width)
@@ -121,7 +123,7 @@ def _described(context: Context, name: str, values: pd.Series) -> list[Any]:
     missing = int(values.isna().sum())
     rows: list[Any] = []
     if numbers.notna().sum() == values.notna().sum():
-        spread = f"{number(numbers.mean(), 1)} ({number(numbers.std(), 1)})"
+        spread = f"{number(float(numbers.mean()), 1)} ({number(float(numbers.std()), 1)})"
         low, high = (
             number(end, digits_for(numbers.dropna())) for end in (numbers.min(), numbers.max())
         )
@@ -155,7 +157,7 @@ def recordings(context: Context, options: NoOptions) -> list[Flowable]:
         ("visits", visits, 1),
         ("duration_min", pd.to_numeric(table["duration_s"]) / 60, 1),
         ("height", pd.to_numeric(table["height"]), 0),
-        ("fps_mean", pd.to_numeric(table["fps_mean"]), 1),
+        ("fps_mean", pd.to_numeric(table["fps_mean"]), 2),
         ("windows_used", pd.to_numeric(windows["n_used"]), 0),
         ("windows_excluded", pd.to_numeric(windows["n_excluded"]), 0),
         ("face_fraction", pd.to_numeric(windows["face_fraction_mean"]), 2),
@@ -182,7 +184,7 @@ def _quartiles(context: Context, key: str, values: pd.Series, digits: int) -> li
     if known.empty:
         return [context.texts(key), count(0), DASH, DASH, DASH]
     low, lower, middle, upper, high = (
-        number(known.quantile(q), digits) for q in (0, 0.25, 0.5, 0.75, 1)
+        number(float(known.quantile(q)), digits) for q in (0, 0.25, 0.5, 0.75, 1)
     )
     both = [context.texts("words.range", low=a, high=b) for a, b in ((lower, upper), (low, high))]
     return [context.texts(key), count(len(known)), middle, *both]
@@ -203,7 +205,7 @@ def quality(context: Context, options: NoOptions) -> list[Flowable]:
             low, high = number(values.min(), digits), number(values.max(), digits)
             ends = context.texts("words.range", low=low, high=high)
         name = context.texts.word("measures", str(measure))
-        shown = f"{name} ({unit})" if pd.notna(unit) and unit else name
+        shown = f"{name} ({unit})" if unit and unit == unit else name
         warned = group.loc[group["flag"] == "warn", "recording"].nunique()
         rows.append([shown, count(group["recording"].nunique()), middle, ends, count(warned)])
     columns = [

@@ -19,7 +19,7 @@ from emoclip_clinic.report.context import Context, NoOptions, paragraph, plain
 from emoclip_clinic.report.evidence import PAIR, Estimate, estimates, judge, koo_li, overall
 from emoclip_clinic.report.figures import Group, forest
 from emoclip_clinic.report.numbers import count, number, scale_digits
-from emoclip_clinic.report.theme import CLINICIANS, RULE, STYLES, TINT, color
+from emoclip_clinic.report.theme import CLINICIANS, REGULAR, RULE, STYLES, TINT, color
 from emoclip_clinic.report.vector import FigureFlowable
 
 __all__ = ["contents", "limits", "summary", "title"]
@@ -68,6 +68,7 @@ def _facts(context: Context, facts: Sequence[tuple[str, str]]) -> Table:
     rows = [[paragraph(name, "head"), paragraph(value, "cell")] for name, value in facts]
     style = TableStyle(
         [
+            ("FONTNAME", (0, 0), (-1, -1), REGULAR),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (-1, -1), 0),
             ("LINEBELOW", (0, 0), (-1, -1), 0.25, color(RULE)),
@@ -79,7 +80,7 @@ def _facts(context: Context, facts: Sequence[tuple[str, str]]) -> Table:
 
 
 def limits(context: Context, options: NoOptions) -> list[Flowable]:
-    """What the report may not be used for."""
+    """Say what the report may not be used for."""
     lines = [context.say("limits.heading", "head")]
     lines += [paragraph(line, "box") for line in context.texts.table("limits.lines").values()]
     return [_tinted(context, lines, CLINICIANS), Spacer(1, 10)]
@@ -88,6 +89,7 @@ def limits(context: Context, options: NoOptions) -> list[Flowable]:
 def _tinted(context: Context, lines: Sequence[Paragraph], edge: str) -> Table:
     style = TableStyle(
         [
+            ("FONTNAME", (0, 0), (-1, -1), REGULAR),
             ("BACKGROUND", (0, 0), (-1, -1), color(TINT)),
             ("LINEBEFORE", (0, 0), (0, -1), 3, color(edge)),
             ("LEFTPADDING", (0, 0), (-1, -1), 12),
@@ -103,8 +105,9 @@ def _tinted(context: Context, lines: Sequence[Paragraph], edge: str) -> Table:
 
 def contents(context: Context, options: NoOptions) -> list[Flowable]:
     """Sections and their pages, each a link."""
+    sides = ("TOPPADDING", "BOTTOMPADDING", "LEFTPADDING", "RIGHTPADDING")
     close = TableStyle(
-        [("TOPPADDING", (0, 0), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 0)]
+        [*((side, (0, 0), (-1, -1), 0) for side in sides), ("FONTNAME", (0, 0), (-1, -1), REGULAR)]
     )
     table = TableOfContents(dotsMinLevel=0, rightColumnWidth=30, tableStyle=close)
     table.levelStyles = [STYLES["toc1"]]
@@ -112,7 +115,7 @@ def contents(context: Context, options: NoOptions) -> list[Flowable]:
 
 
 def summary(context: Context, options: NoOptions) -> list[Flowable]:
-    """One page in plain words: does the model agree with clinicians as they do with each other?"""
+    """Answer on one page whether the model agrees with clinicians as they agree with each other."""
     target = context.data.primary[0] if context.data.primary else ""
     clinicians = overall(context.data, target, "rater-rater")
     model = estimates(context.data, target, "model-rater", "ICC(A,1)")
@@ -127,12 +130,12 @@ def summary(context: Context, options: NoOptions) -> list[Flowable]:
         Spacer(1, 8),
         context.say("summary.found", "h2"),
     ]
-    for line in [
+    findings = [
         *_who(context),
         *_how_well(context, target, clinicians),
         *_in_points(context, target),
-    ]:
-        parts.append(Paragraph(plain(line), STYLES["bullet"], bulletText="•"))
+    ]
+    parts += [Paragraph(plain(line), STYLES["bullet"], bulletText="•") for line in findings]
     parts += _figure(context)
     parts += [context.say("summary.meaning_heading", "h2"), context.say("summary.meaning")]
     return parts
@@ -166,7 +169,8 @@ def _full(context: Context, estimate: Estimate, digits: int = 2) -> str:
         )
     return context.texts(
         "words.with_interval",
-        value=number(estimate.value, digits), low=number(estimate.low, digits), high=number(estimate.high, digits),
+        value=number(estimate.value, digits),
+        low=number(estimate.low, digits), high=number(estimate.high, digits),
     )  # fmt: skip
 
 

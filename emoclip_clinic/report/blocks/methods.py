@@ -17,7 +17,7 @@ FINGERPRINT_DIGITS = 12
 
 
 def methods(context: Context, options: NoOptions) -> list[Flowable]:
-    """Recordings, ratings, prediction, agreement and software, ready for a paper."""
+    """Tell how recordings became features, scores and agreement, ready for a paper."""
     parts: list[Flowable] = []
     for key, sentences in (
         ("recordings", _recordings(context)),
