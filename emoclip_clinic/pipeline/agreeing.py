@@ -46,7 +46,7 @@ def agree(
     source = study.predictions_csv(scale_id)
     n_resamples, seed = study.settings.agree.resamples, study.settings.study.seed
     settings = {"resamples": n_resamples, "seed": seed, "cohort": cohort}
-    inputs = [*study.ratings_files(scale_id), scale_file(study, scale_id), source]
+    inputs = [scale_file(study, scale_id), *study.ratings_files(scale_id), source]
     if cohort:
         inputs.append(study.participants_csv)
     stamp = study.stamp(agree_stage(scale_id, cohort), inputs, settings)

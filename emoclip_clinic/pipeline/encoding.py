@@ -14,6 +14,7 @@ from emoclip_clinic import features, files
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import checkpoint_path, load_encoder
 from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.sources import encoder_label
@@ -154,14 +155,15 @@ def _encode_all(
             features.write(path, made, key)
     progress("recordings", len(rows), len(rows))
     every = [features.read(path) for path in paths.values()]
-    segments = [one.segments for one in every] or [pd.DataFrame(columns=list(SEGMENT_COLUMNS))]
-    tables = {"segments.csv": segments, "quality.csv": [one.quality for one in every]}
-    for name, parts in tables.items():
-        if parts:
-            files.write_csv(folder / name, pd.concat(parts, ignore_index=True))
+    segments = [pd.DataFrame(columns=list(SEGMENT_COLUMNS)), *(one.segments for one in every)]
+    table = pd.concat(segments, ignore_index=True)
+    words = table["padded"].map({True: "true", False: "false"})
+    files.write_csv(folder / "segments.csv", table.assign(padded=words))
+    quality = [pd.DataFrame(columns=list(QUALITY_COLUMNS)), *(one.quality for one in every)]
+    files.write_csv(folder / "quality.csv", pd.concat(quality, ignore_index=True))
     study.record(
         stamp,
-        [*(folder / name for name, parts in tables.items() if parts), *paths.values()],
+        [folder / "segments.csv", folder / "quality.csv", *paths.values()],
         device=str(model.device),
         encoder=job.encoder,
         notice=model.notice,
@@ -218,7 +220,7 @@ def _encode_one(
 
 
 def unencoded(segments: pd.DataFrame) -> pd.DataFrame:
-    """List the recordings of which no window is used, with the reason of most of their windows.
+    """List the recordings of which no window is used, with the reason of most of their frames.
 
     Returns
     -------
@@ -228,9 +230,13 @@ def unencoded(segments: pd.DataFrame) -> pd.DataFrame:
     used = set(segments.loc[segments["status"] == "used", "recording"])
     without = segments[~segments["recording"].isin(used)]
     return exclusion_table(
-        Exclusion("encode", "recording", str(name), str(rows["reason"].mode().iloc[0]))
+        Exclusion("encode", "recording", str(name), _main_reason(rows))
         for name, rows in without.groupby("recording", sort=True)
     )
+
+
+def _main_reason(segments: pd.DataFrame) -> str:
+    return str(segments.groupby("reason")["n_frames"].sum().idxmax())
 
 
 def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageResult:

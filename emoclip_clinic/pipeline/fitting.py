@@ -96,12 +96,13 @@ def fit(
     settings = study.settings.fit if cv is None else replace(study.settings.fit, cv=cv)
     design = design_of(settings, study.settings.study.seed)
     label = encoder_label(encoder or study.settings.encode.encoder)
+    definition = scale_file(study, scale_id)
     recordings = require_recordings(study)
     inputs = [
         study.recordings_csv,
         *feature_files(study, label),
         *study.ratings_files(scale_id),
-        scale_file(study, scale_id),
+        definition,
     ]
     chosen = {**asdict(design), "encoder": label, "resamples": settings.resamples}
     stamp = study.stamp(fit_stage(scale_id), inputs, chosen)

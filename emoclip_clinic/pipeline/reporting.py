@@ -24,6 +24,7 @@ from emoclip_clinic.pipeline.sources import (
     read_participants,
     read_rated,
     require_recordings,
+    scale_file,
 )
 from emoclip_clinic.recordings import exclusion_table, exclusions
 from emoclip_clinic.regression import performance
@@ -49,9 +50,12 @@ def report(
 
     Raises
     ------
+    ScaleError
+        The scale is unknown.
     StudyError
         The scale was not fitted yet, or nobody of the cohort was analysed.
     """
+    definition = scale_file(study, scale_id)
     record = study.provenance(fit_stage(scale_id))
     if record is None or not study.predictions_csv(scale_id).is_file():
         raise StudyError(
@@ -70,6 +74,7 @@ def report(
         study.participants_csv,
         study.features_dir(label) / "segments.csv",
         find("templates", name, study.path),
+        definition,
     ]
     said = {"study": asdict(study.settings), "cohort": cohort, "template": name}
     stamp = study.stamp(f"report-{cohort_slug(scale_id, cohort)}", inputs, said)

@@ -59,7 +59,14 @@ def read_rated(study: Study, scale_id: str) -> Rated:
 
 
 def scale_file(study: Study, scale_id: str) -> Path:
-    """Find the file that defines a scale."""
+    """Find the file that defines a scale.
+
+    Raises
+    ------
+    ScaleError
+        The scale is unknown (the close ones are suggested), or its file is wrong.
+    """
+    scales.load_scale(scale_id, study.path)
     return find("protocols/scales", scale_id, study.path)
 
 
