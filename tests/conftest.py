@@ -5,13 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from emoclip_clinic.cli import app
+from tests import small_study
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 
 @pytest.fixture
 def shared() -> Path:
-    """Reference data beside the checkout; the test is skipped where there is none."""
+    """Find the reference data beside the checkout; where there is none, skip the test."""
     if not SHARED.is_dir():
         pytest.skip("needs the reference data in ../shared, which is absent here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def encoded_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Encode a small study once for all tests."""
+    folder = tmp_path_factory.mktemp("small") / "study"
+    small_study.write_settings(folder)
+    small_study.make_recordings(folder / "interviews")
+    small_study.make_ratings().to_csv(folder / "ratings.csv", index=False)
+    result = CliRunner().invoke(
+        app, ["encode", str(folder / "interviews"), "--study", str(folder)], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.stderr
+    return folder

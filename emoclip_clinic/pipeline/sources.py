@@ -133,8 +133,8 @@ def read_participants(study: Study) -> pd.DataFrame:
 
 
 def cohort_slug(scale_id: str, cohort: str) -> str:
-    """Name the files of a scale's cohort: "panss" for everyone, "panss_site=A" for a part."""
-    return f"{scale_id}_{safe_id(cohort)}" if cohort else scale_id
+    """Name the files of a scale's cohort: "panss" for everyone, "panss_site-A" for a part."""
+    return f"{scale_id}_{safe_id(cohort.replace('=', '-'))}" if cohort else scale_id
 
 
 def in_cohort(study: Study, cohort: str) -> set[str] | None:

@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from emoclip_clinic.cli import app
-from tests import small_study
 from tests.command_line import Answer, Type
 
 
@@ -26,20 +25,6 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     return type_in
-
-
-@pytest.fixture(scope="session")
-def encoded_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Encode a small study once for all tests."""
-    folder = tmp_path_factory.mktemp("small") / "study"
-    small_study.write_settings(folder)
-    small_study.make_recordings(folder / "interviews")
-    small_study.make_ratings().to_csv(folder / "ratings.csv", index=False)
-    result = CliRunner().invoke(
-        app, ["encode", str(folder / "interviews"), "--study", str(folder)], catch_exceptions=False
-    )
-    assert result.exit_code == 0, result.stderr
-    return folder
 
 
 @pytest.fixture

@@ -1,0 +1,207 @@
+"""The stages together, on a small study."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pypdf
+import pytest
+
+import emoclip_clinic as ec
+from emoclip_clinic.errors import ClinicError, StudyError
+from emoclip_clinic.files import sha256_file
+from tests.small_study import PEOPLE, make_ratings, make_recordings
+
+
+def files_of(study: ec.Study) -> dict[str, str]:
+    """Hash every file of a study but the cache, which holds times."""
+    return {
+        study.relative(path): sha256_file(path)
+        for path in sorted(study.path.rglob("*"))
+        if path.is_file() and "cache" not in path.parts
+    }
+
+
+def run(study: ec.Study) -> dict[str, bool]:
+    """Run every stage; give the fresh ones' names."""
+    return {result.stage: result.fresh for result in ec.pipeline.run(study)}
+
+
+@pytest.fixture(scope="module")
+def whole(encoded_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run every stage on the small study, once for this module."""
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    shutil.copytree(encoded_study, folder)
+    sites = pd.DataFrame({"participant": PEOPLE, "site": ["A", "B"] * 6, "age": range(20, 32)})
+    sites.to_csv(folder / "participants.csv", index=False)
+    run(ec.Study(folder))
+    return folder
+
+
+@pytest.fixture
+def done(whole: Path, tmp_path: Path) -> ec.Study:
+    """Copy the study on which every stage has run."""
+    return ec.Study(shutil.copytree(whole, tmp_path / "done"))
+
+
+def test_every_arrow_is_a_file(done: ec.Study) -> None:
+    """What the documentation promises lies in the folder."""
+    for name in (
+        "recordings.csv", "quality.csv", "features/emoclip-demo/segments.csv",
+        "models/cains/performance.csv", "models/cains/splits.csv", "models/cains/exclusions.csv",
+        "models/cains/model.skops", "predictions/cains.csv", "agreement/cains.csv",
+        "reports/cains.pdf", "provenance/ingest.json", "provenance/fit-cains.json",
+    ):  # fmt: skip
+        assert (done.path / name).is_file(), name
+
+
+def test_a_second_run_does_nothing(done: ec.Study) -> None:
+    """Everything is up to date and no byte changes, in a copy of the folder too."""
+    before = files_of(done)
+    assert run(done) == dict.fromkeys(("encode", "fit", "report"), True)
+    assert files_of(done) == before
+
+
+def test_the_same_study_made_twice_is_the_same_bytes(
+    done: ec.Study, encoded_study: Path, tmp_path: Path
+) -> None:
+    """Tables, model and PDF depend on nothing but the inputs."""
+    again = ec.Study(shutil.copytree(encoded_study, tmp_path / "again"))
+    shutil.copy(done.participants_csv, again.participants_csv)
+    run(again)
+    assert files_of(again) == files_of(done)
+
+
+def test_a_changed_rating_repeats_what_depends_on_it_only(done: ec.Study) -> None:
+    """The recordings are not encoded again."""
+    table = make_ratings()
+    table.loc[0, "3"] = 4 - table.loc[0, "3"]
+    table.to_csv(done.path / "ratings.csv", index=False)
+    assert run(done) == {"encode": True, "fit": False, "report": False}
+
+
+def test_a_changed_setting_repeats_what_depends_on_it_only(done: ec.Study) -> None:
+    """The report's title changes the report alone."""
+    path = done.path / "study.toml"
+    path.write_text(path.read_text().replace("A small study", "Another title"))
+    assert run(ec.Study(done.path)) == {"encode": True, "fit": True, "report": False}
+
+
+def test_a_new_recording_is_encoded_and_the_others_are_not(done: ec.Study) -> None:
+    """The old features keep their bytes."""
+    before = files_of(done)
+    make_recordings(done.path / "interviews", ["Q01"])
+    assert run(done)["encode"] is False
+    after = files_of(done)
+    assert len([name for name in after if name.startswith("features/")]) == 15
+    for name, digest in before.items():
+        if name.endswith(".safetensors"):
+            assert after[name] == digest
+
+
+def test_a_deleted_table_is_made_again(done: ec.Study) -> None:
+    """What a hand has removed or edited is not taken for what the stage wrote."""
+    before = files_of(done)
+    done.recordings_csv.unlink()
+    (done.path / "predictions" / "cains.csv").write_text("participant\n")
+    run(done)
+    assert files_of(done) == before
+
+
+def test_a_recording_that_was_removed_stays_as_a_row_with_that_reason(done: ec.Study) -> None:
+    """A lost recording is said, not forgotten; renamed, it is itself under a new name."""
+    shutil.rmtree(done.path / "interviews" / PEOPLE[3])
+    old = done.path / "interviews" / PEOPLE[4] / "interview.mp4"
+    old.rename(old.with_name("renamed.mp4"))
+    result = ec.pipeline.ingest(done, done.path / "interviews")
+    assert result.exclusions[["id", "reason"]].to_numpy().tolist() == [
+        ["sub-P04_ses-01", "the file is no longer there"]
+    ]
+
+
+def test_folds_are_of_participants_and_listed(done: ec.Study) -> None:
+    """Everyone is tested once a repeat."""
+    splits = pd.read_csv(done.model_dir("cains") / "splits.csv")
+    assert (splits.groupby(["participant", "repeat"]).size() == 1).all()
+    assert set(splits["participant"]) == set(PEOPLE)
+
+
+def test_a_signal_in_the_picture_is_found(done: ec.Study) -> None:
+    """The recordings' brightness is the severity: the out-of-fold CCC is high."""
+    skill = pd.read_csv(done.model_dir("cains") / "performance.csv")
+    found = skill[(skill["target"] == "exp") & (skill["model"] == "ridge")].set_index("metric")
+    assert found.loc["ccc", "value"] > 0.6
+    assert found.loc["r2", "ci_low"] > 0
+
+
+def test_the_report_names_nobody(done: ec.Study) -> None:
+    """No participant, rater, path or file name is in the PDF or its metadata."""
+    pdf = pypdf.PdfReader(done.path / "reports" / "cains.pdf")
+    text = "".join(page.extract_text() for page in pdf.pages) + str(pdf.metadata)
+    for word in (*PEOPLE, "ann", "bob", "interview.mp4", str(done.path), "/tmp"):
+        assert f" {word} " not in f" {text} ", word
+        assert len(word) < 4 or word not in text, word
+    for page in pdf.pages:
+        assert "not a diagnosis" in page.extract_text().lower()
+
+
+def test_a_part_of_the_cohort_has_its_own_report(done: ec.Study) -> None:
+    """`--cohort site=A` holds the people of that site and leaves the whole report alone."""
+    whole_report = sha256_file(done.path / "reports" / "cains.pdf")
+    result = ec.pipeline.report(done, "cains", cohort="site=A")
+    table = pd.read_csv(done.agreement_csv("cains_site-A"))
+    assert table["n_participants"].max() == 6
+    assert result.written[0] != done.path / "reports" / "cains.pdf"
+    assert sha256_file(done.path / "reports" / "cains.pdf") == whole_report
+    with pytest.raises(StudyError, match=r"nobody has site C\. Values: A, B"):
+        ec.pipeline.report(done, "cains", cohort="site=C")
+    with pytest.raises(StudyError, match="COLUMN=VALUE"):
+        ec.pipeline.report(done, "cains", cohort="A")
+
+
+def test_raters_are_compared_before_anything_is_fitted(encoded_study: Path, tmp_path: Path) -> None:
+    """`agree` needs ratings only, and says that the model is missing."""
+    study = ec.Study(shutil.copytree(encoded_study, tmp_path / "s"))
+    result = ec.pipeline.agree(study, "cains")
+    assert any("no predictions yet" in note for note in result.notes)
+    table = pd.read_csv(study.agreement_csv("cains"))
+    assert "model-rater" not in set(table["comparison"])
+
+
+def test_predict_scores_new_recordings_alike(done: ec.Study, tmp_path: Path) -> None:
+    """New people get a score within the scale; those of the training are marked."""
+    model = done.model_dir("cains")
+    make_recordings(tmp_path / "new", ["N01", "N02"])
+    shutil.copytree(done.path / "interviews" / PEOPLE[0], tmp_path / "new" / PEOPLE[0])
+    study = ec.Study.create(tmp_path / "predictions")
+    output = tmp_path / "scores.csv"
+    ec.pipeline.predict(study, tmp_path / "new", model, output)
+    table = pd.read_csv(output, dtype={"target": str}, keep_default_na=False)
+    assert set(table["participant"]) == {"N01", "N02", PEOPLE[0]}
+    items = table[table["target"].str.isdigit()]
+    assert items["predicted"].astype(float).between(0, 4).all()
+    seen = table["note"].str.contains("training participant")
+    assert set(table.loc[seen, "participant"]) == {PEOPLE[0]}
+
+
+def test_predict_needs_a_model(done: ec.Study, tmp_path: Path) -> None:
+    """A folder without one is said, before anything is decoded."""
+    with pytest.raises(ClinicError, match="holds no fitted model"):
+        ec.pipeline.predict(done, done.path / "interviews", tmp_path, tmp_path / "x.csv")
+
+
+def test_features_of_another_encoder_are_pointed_out(done: ec.Study) -> None:
+    """`fit` with an encoder that was not used names the one that was."""
+    with pytest.raises(StudyError, match="They were with emoclip-demo: add --encoder"):
+        ec.pipeline.fit(done, "cains", encoder="clip-mean")
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    """Torch least of all."""
+    import subprocess
+    import sys
+
+    code = "import sys, emoclip_clinic; print(*(set(sys.modules) & {'torch', 'pandas', 'cv2'}))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
