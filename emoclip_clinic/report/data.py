@@ -121,7 +121,7 @@ class ReportData:
     scale_licence: str = ""
     """A note on who owns the scale."""
     primary_targets: tuple[str, ...] = ()
-    """The targets chosen before the data were seen; empty: the total."""
+    """The targets chosen before the data were seen; empty: none were."""
     targets: pd.DataFrame = field(default_factory=partial(_empty, "targets"))
     """What was rated: kind is "item", "subscale" or "total"."""
     flow: pd.DataFrame = field(default_factory=partial(_empty, "flow"))
@@ -182,14 +182,17 @@ class ReportData:
 
     @cached_property
     def primary(self) -> tuple[str, ...]:
-        """The targets chosen beforehand, else the totals, else the first target."""
-        totals = self.targets.loc[self.targets["kind"] == "total", "target"]
-        return self.primary_targets or tuple(totals) or tuple(self.targets["target"][:1])
+        """The targets chosen beforehand; else the total, the first subscale or the first item."""
+        by_kind = (
+            tuple(self.targets.loc[self.targets["kind"] == kind, "target"][:1])
+            for kind in ("total", "subscale", "item")
+        )
+        return self.primary_targets or next(filter(None, by_kind), ())
 
     def label(self, target: str) -> str:
         """Target and its label in words: "N1 Blunted affect"."""
         found = self.targets.loc[self.targets["target"] == target, "label"]
-        label = str(found.iloc[0]) if len(found) else ""
+        label = str(found.iloc[0]).strip() if len(found) else ""
         kind = self.targets.loc[self.targets["target"] == target, "kind"]
         if not label or label == target:
             return target

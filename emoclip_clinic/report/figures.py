@@ -142,15 +142,18 @@ def _forest_page(
 
 def _forest_group(axes: Axes, group: Group, top: float) -> None:
     y = top + ROW_GAP_PT / 2 + LINE_PT / 2
+    edge = axes.get_xlim()[0]
     for estimates, hue, marker in ((group.clinicians, CLINICIANS, "s"), (group.model, MODEL, "o")):
         for each in estimates:
             if each.defined:
                 axes.plot([each.low, each.high], [y, y], color=hue, solid_capstyle="butt")
+                if each.low < edge:
+                    axes.plot([edge], [y], marker="<", color=hue, markersize=3.5, clip_on=False)
             if math.isfinite(each.value):
                 axes.plot([each.value], [y], marker=marker, color=hue, markersize=4)
             else:
                 axes.annotate(
-                    "undefined", (axes.get_xlim()[0], y), (2, 0), color=SUBDUED, va="center",
+                    "undefined", (edge, y), (2, 0), color=SUBDUED, va="center",
                     fontsize=5.5, textcoords="offset points",
                 )  # fmt: skip
             y += LINE_PT

@@ -37,7 +37,8 @@ HEADER_PT = 22.0
 FOOTER_PT = 20.0
 SMALL_PT = 7.0
 # a heading needs this much room below it, or goes to the next page
-HEADING_ROOM_PT = 220.0
+HEADING_ROOM_PT = 240.0
+HEADING_PT = 50.0
 CREATOR = "emoclip-clinic"
 
 
@@ -76,12 +77,25 @@ def _story(template: Template, context: Context) -> list[Flowable]:
     for section in template.sections:
         if section.new_page and story:
             story.append(PageBreak())
+        heading = None
         if section.title:
             number += 1
-            story += [CondPageBreak(HEADING_ROOM_PT), _Heading(number, section.title)]
+            heading = _Heading(number, section.title)
+        body: list[Flowable] = []
         for use in section.blocks:
-            story += BLOCKS[use.name].build(context, use.options)
+            body += BLOCKS[use.name].build(context, use.options)
+        story += _headed(heading, body) if heading else body
     return story or [paragraph("")]
+
+
+def _headed(heading: Flowable, body: list[Flowable]) -> list[Flowable]:
+    """Put the heading where what follows it has room too."""
+    if body and isinstance(body[0], CondPageBreak):
+        # a long table says how much room its beginning needs; kept together with the heading it
+        # would go to the next page as a whole
+        heading.keepWithNext = 0
+        return [CondPageBreak(HEADING_PT + body[0].height), heading, *body[1:]]
+    return [CondPageBreak(HEADING_ROOM_PT), heading, *body]
 
 
 class _Heading(Paragraph):  # type: ignore[misc]

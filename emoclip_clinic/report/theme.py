@@ -120,7 +120,7 @@ def _styles() -> dict[str, ParagraphStyle]:
         ParagraphStyle("cell-right", cell, alignment=TA_RIGHT),
         ParagraphStyle("bullet", body, leftIndent=14, bulletIndent=3, spaceAfter=3),
         ParagraphStyle("reference", body, fontSize=8, leading=11.5, leftIndent=18,
-                       firstLineIndent=-18, spaceAfter=4),
+                       bulletFontSize=8, spaceAfter=4),
         ParagraphStyle("mono", cell, fontSize=6.5, leading=9),
         ParagraphStyle("box", cell, fontSize=8, leading=11),
         ParagraphStyle("notice", cell, fontName=BOLD, fontSize=7.5, leading=10),

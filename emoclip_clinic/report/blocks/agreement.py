@@ -56,7 +56,7 @@ def by_kind(context: Context, targets: list[str]) -> Iterator[tuple[str, str]]:
     kinds = dict(context.data.targets[["target", "kind"]].itertuples(index=False, name=None))
     previous = ""
     for target in targets:
-        kind = "primary" if target in context.data.primary else str(kinds[target])
+        kind = "primary" if target in context.data.primary_targets else str(kinds[target])
         yield target, context.texts.word("kinds", kind) if kind != previous else ""
         previous = kind
 

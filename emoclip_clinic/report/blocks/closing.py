@@ -33,7 +33,7 @@ def references(context: Context, options: NoOptions) -> list[Flowable]:
         listed.append(data.scale_reference)
     listed.sort(key=str.casefold)
     parts: list[Flowable] = [
-        Paragraph(f"{n}.&nbsp; {plain(line)}", STYLES["reference"])
+        Paragraph(plain(line), STYLES["reference"], bulletText=f"{n}.")
         for n, line in enumerate(listed, 1)
     ]
     if data.scale_licence:

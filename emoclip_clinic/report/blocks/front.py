@@ -8,6 +8,7 @@ from typing import Any
 from reportlab.platypus import (
     Flowable,
     HRFlowable,
+    KeepInFrame,
     Paragraph,
     Spacer,
     Table,
@@ -25,6 +26,7 @@ from emoclip_clinic.report.vector import FigureFlowable
 __all__ = ["contents", "limits", "summary", "title"]
 
 SUMMARY_TARGETS = 3
+ABOVE_SUMMARY_PT = 50.0
 
 
 def title(context: Context, options: NoOptions) -> list[Flowable]:
@@ -138,7 +140,9 @@ def summary(context: Context, options: NoOptions) -> list[Flowable]:
     parts += [Paragraph(plain(line), STYLES["bullet"], bulletText="•") for line in findings]
     parts += _figure(context)
     parts += [context.say("summary.meaning_heading", "h2"), context.say("summary.meaning")]
-    return parts
+    # one page, whatever the labels: what does not fit is made smaller
+    height = context.frame_height - ABOVE_SUMMARY_PT
+    return [KeepInFrame(context.page.text_width, height, parts, mode="shrink")]
 
 
 def _verdict(
@@ -242,4 +246,4 @@ def _figure(context: Context) -> list[Flowable]:
         return []
     legend = context.texts("words.clinicians"), context.texts("words.model")
     figures = forest(groups, context.page.text_width, 230, legend, context.texts("forest.axis"))
-    return context.figures([FigureFlowable(figures[0])], "summary.figure")
+    return [FigureFlowable(figures[0]), context.caption("figure", "summary.figure")]
