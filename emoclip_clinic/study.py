@@ -159,6 +159,11 @@ class Study:
             return path.resolve().relative_to(self.path.resolve()).as_posix()
         return path.resolve().as_posix()
 
+    def _name(self, path: Path) -> str:
+        """Name an input: one that was shipped is the same input wherever it is installed."""
+        name = self.relative(path)
+        return f"{path.parent.name}/{path.name}" if Path(name).is_absolute() else name
+
     # hashes and freshness
 
     @property
@@ -191,7 +196,7 @@ class Study:
         self, stage: str, inputs: Iterable[Path], settings: Mapping[str, Any], **facts: str
     ) -> Stamp:
         """Say what `stage` would read now; `facts` are inputs that are no file of the study."""
-        hashes = {self.relative(path): self.sha256(path) for path in inputs if path.is_file()}
+        hashes = {self._name(path): self.sha256(path) for path in inputs if path.is_file()}
         return Stamp(stage, {**hashes, **facts}, json.loads(json.dumps(settings)))
 
     def provenance(self, stage: str) -> dict[str, Any] | None:

@@ -136,6 +136,17 @@ def test_a_signal_in_the_picture_is_found(done: ec.Study) -> None:
     assert found.loc["r2", "ci_low"] > 0
 
 
+def test_performance_and_agreement_are_one_number_where_they_mean_the_same(done: ec.Study) -> None:
+    """CCC, MAE and Pearson of the model with the consensus are those of its performance."""
+    text = {"target": str}
+    skill = pd.read_csv(done.model_dir("cains") / "performance.csv", dtype=text)
+    skill = skill[skill["model"] == "ridge"].set_index(["target", "metric"])["value"]
+    agreement = pd.read_csv(done.agreement_csv("cains"), dtype=text)
+    agreement = agreement[agreement["comparison"] == "model-consensus"]
+    for row in agreement[agreement["statistic"].isin(["CCC", "MAE", "Pearson"])].itertuples():
+        assert row.value == pytest.approx(skill[row.target, row.statistic.lower()], abs=1e-9)
+
+
 def test_the_report_names_nobody(done: ec.Study) -> None:
     """No participant, rater, path or file name is in the PDF or its metadata."""
     pdf = pypdf.PdfReader(done.path / "reports" / "cains.pdf")

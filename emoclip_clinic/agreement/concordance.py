@@ -18,7 +18,14 @@ from emoclip_clinic.agreement.estimates import (
     to_table,
 )
 
-__all__ = ["ccc", "concordance_estimates", "mae", "pearson", "weighted_concordance"]
+__all__ = [
+    "ccc",
+    "concordance_estimates",
+    "mae",
+    "pearson",
+    "pearson_estimate",
+    "weighted_concordance",
+]
 
 NORMAL = float(special.ndtri((1 + LEVEL) / 2))
 """Normal quantile of a 95 % interval."""
@@ -74,7 +81,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> pd.DataFrame:
     ----------
     Fisher RA (1921). Metron 1:3-32.
     """
-    return to_table([_pearson(*paired(x, y))])
+    return to_table([pearson_estimate(*paired(x, y))])
 
 
 def mae(x: ArrayLike, y: ArrayLike) -> pd.DataFrame:
@@ -92,7 +99,7 @@ def mae(x: ArrayLike, y: ArrayLike) -> pd.DataFrame:
 
 def concordance_estimates(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Estimate]:
     """Estimate CCC, Pearson and MAE of complete pairs, each of shape (n,)."""
-    return [_ccc(x, y), _pearson(x, y), _mae(x, y)]
+    return [_ccc(x, y), pearson_estimate(x, y), _mae(x, y)]
 
 
 def _ccc(x: NDArray[np.float64], y: NDArray[np.float64], note: str = "") -> Estimate:
@@ -122,7 +129,8 @@ def _ccc_error(x: NDArray[np.float64], y: NDArray[np.float64], rho: float) -> fl
     return float(np.sqrt(max(variance, 0.0)) / (1 - rho**2))
 
 
-def _pearson(x: NDArray[np.float64], y: NDArray[np.float64], note: str = "") -> Estimate:
+def pearson_estimate(x: NDArray[np.float64], y: NDArray[np.float64], note: str = "") -> Estimate:
+    """Estimate Pearson's r of complete pairs, each of shape (n,)."""
     n, note = len(x), join_notes(ASSOCIATION, note)
     row = Estimate("Pearson", n, 2, method="Fisher z interval", note=note)
     if n < 3 or _constant(x, y):

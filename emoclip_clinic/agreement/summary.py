@@ -22,13 +22,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from emoclip_clinic.agreement.bootstrap import cluster_intervals
-from emoclip_clinic.agreement.concordance import concordance_estimates, weighted_concordance
+from emoclip_clinic.agreement.concordance import (
+    concordance_estimates,
+    pearson_estimate,
+    weighted_concordance,
+)
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.limits import limits_estimates, weighted_limits
 from emoclip_clinic.agreement.reliability import icc_estimates, weighted_icc
@@ -45,6 +50,9 @@ COLUMNS += ["method", "note"]
 
 MODEL = "ridge"
 """The model compared; the baseline that predicts the mean is not."""
+
+BASELINE = "mean"
+"""The model that predicts the training mean."""
 
 KEYS = ["participant", "session"]
 
@@ -65,6 +73,12 @@ class Comparison:
     """Human raters whose scores enter."""
     difference: str = ""
     """First column minus second, in words; empty where all columns are compared together."""
+    departure: NDArray[np.float64] | None = None
+    """Of the model in the first column: what it says beyond its training mean, shape (subjects,).
+
+    Pearson is of this: a fold's training mean is low where the test fold is high, and would turn
+    no association into a negative one (docs/regression.md).
+    """
 
 
 def agree(
@@ -86,7 +100,8 @@ def agree(
         Columns participant, session, rater, scale, target, kind, value.
     predictions : pandas.DataFrame or None
         Columns participant, session, scale, target, model, predicted; only model "ridge" is
-        compared. None: raters only. Several recordings of a session are averaged.
+        compared, with "mean" as its training mean. None: raters only. Several recordings of a
+        session are averaged.
     scale_id : str
         The scale compared; rows of other scales are left alone.
     targets : iterable of str
@@ -110,25 +125,34 @@ def agree(
         A rater scored a target twice for one session.
     """
     scored = scored[scored["scale"] == scale_id]
-    ridge = None if predictions is None else _ridge(predictions, scale_id)
+    model = None if predictions is None else _model(predictions, scale_id)
     raters = sorted(scored["rater"].unique())
     kinds = scored.drop_duplicates("target").set_index("target")["kind"]
     rows: list[dict[str, object]] = []
     for target in targets:
         scores = scored[scored["target"] == target]
-        ratings, predicted = _aligned(
-            _ratings(scores, raters), None if ridge is None else ridge[ridge["target"] == target]
-        )
+        ratings = _ratings(scores, raters)
+        own = None if model is None else model[model["target"] == target].set_index(KEYS)
+        if own is not None:
+            ratings = ratings.reindex(ratings.index.union(own.index))
+            own = own.reindex(ratings.index)
         participants = ratings.index.get_level_values("participant").to_numpy()
         head = {"scale": scale_id, "target": target, "kind": kinds.get(target, "")}
-        for comparison in _comparisons(ratings, predicted):
+        for comparison in _comparisons(ratings, own):
             found = _rows(comparison, participants, n_resamples, seed)
             rows.extend({**head, **row} for row in found)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _ridge(predictions: pd.DataFrame, scale_id: str) -> pd.DataFrame:
-    return predictions[(predictions["model"] == MODEL) & (predictions["scale"] == scale_id)]
+def _model(predictions: pd.DataFrame, scale_id: str) -> pd.DataFrame:
+    """Predictions with their departure from the training mean: participant, session, target."""
+    keys = [*KEYS, "target"]
+    own = predictions[predictions["scale"] == scale_id]
+    mean = own.pivot_table(index=keys, columns="model", values="predicted", sort=False)
+    mean = mean.reindex(columns=[MODEL, BASELINE]).dropna(subset=[MODEL])
+    # without a baseline the prediction itself
+    departure = (mean[MODEL] - mean[BASELINE]).fillna(mean[MODEL])
+    return pd.DataFrame({"predicted": mean[MODEL], "departure": departure}).reset_index()
 
 
 def _ratings(scored: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
@@ -142,19 +166,7 @@ def _ratings(scored: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
     return scored.pivot(index=KEYS, columns="rater", values="value").reindex(columns=raters)
 
 
-def _aligned(
-    ratings: pd.DataFrame, ridge: pd.DataFrame | None
-) -> tuple[pd.DataFrame, NDArray[np.float64] | None]:
-    if ridge is None:
-        return ratings, None
-    predicted = ridge.groupby(KEYS)["predicted"].mean()
-    index = ratings.index.union(predicted.index)
-    return ratings.reindex(index), predicted.reindex(index).to_numpy(float)
-
-
-def _comparisons(
-    ratings: pd.DataFrame, predicted: NDArray[np.float64] | None
-) -> Iterator[Comparison]:
+def _comparisons(ratings: pd.DataFrame, model: pd.DataFrame | None) -> Iterator[Comparison]:
     raters = list(ratings.columns)
     scores = ratings.to_numpy(float)
     yield Comparison("rater-rater", "all", "", scores, len(raters))
@@ -162,37 +174,44 @@ def _comparisons(
         for j, second in enumerate(raters[i + 1 :], i + 1):
             label = f"{second} minus {first}"
             yield Comparison("rater-rater", first, second, scores[:, [j, i]], 2, label)
-    if predicted is not None:
-        yield from _model_comparisons(raters, scores, predicted)
+    if model is not None:
+        yield from _model_comparisons(raters, scores, model)
     if len(raters) > 1:
-        yield from _leave_one_out(raters, scores, predicted)
+        yield from _leave_one_out(raters, scores, model)
 
 
 def _model_comparisons(
-    raters: list[str], scores: NDArray[np.float64], predicted: NDArray[np.float64]
+    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame
 ) -> Iterator[Comparison]:
+    predicted, departure = model[["predicted", "departure"]].to_numpy(float).T
     for j, rater in enumerate(raters):
         pair = np.column_stack([predicted, scores[:, j]])
-        yield Comparison("model-rater", "model", rater, pair, 1, f"model minus {rater}")
+        label = f"model minus {rater}"
+        yield Comparison("model-rater", "model", rater, pair, 1, label, departure)
     pair = np.column_stack([predicted, _mean(scores)])
-    label = "model minus consensus"
-    yield Comparison("model-consensus", "model", "consensus", pair, len(raters), label)
+    label, k = "model minus consensus", len(raters)
+    yield Comparison("model-consensus", "model", "consensus", pair, k, label, departure)
 
 
 def _leave_one_out(
-    raters: list[str], scores: NDArray[np.float64], predicted: NDArray[np.float64] | None
+    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame | None
 ) -> Iterator[Comparison]:
     k = len(raters)
     for j, rater in enumerate(raters):
         # all three columns must be there, so that rater and model face the same subjects
         columns = [scores[:, j], _mean(np.delete(scores, j, axis=1))]
-        triple = np.column_stack(columns if predicted is None else [*columns, predicted])
+        if model is not None:
+            columns.append(model["predicted"].to_numpy(float))
+        triple = np.column_stack(columns)
         label = f"{rater} minus consensus of the others"
         yield Comparison("rater-consensus", rater, "consensus", triple, k, label)
-        if predicted is not None:
+        if model is not None:
             label = f"model minus consensus without {rater}"
+            departure = model["departure"].to_numpy(float)
             swapped = triple[:, [2, 1, 0]]
-            yield Comparison("model-loo-consensus", "model", rater, swapped, k - 1, label)
+            yield Comparison(
+                "model-loo-consensus", "model", rater, swapped, k - 1, label, departure
+            )
 
 
 def _mean(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -209,9 +228,13 @@ def _rows(
     every = some & ~missing.any(axis=1)
     scores, clusters = comparison.scores[every], pd.factorize(participants[every])[0]
     n_participants = len(set(clusters))
-    estimates = _estimates(scores, comparison)
+    departure = None if comparison.departure is None else comparison.departure[every]
+    estimates = _estimates(scores, comparison, departure)
     if n_participants < len(scores) and any(np.isfinite(row.value) for row in estimates):
-        estimates = _clustered(estimates, scores, comparison, clusters, n_resamples, seed)
+        weighted = partial(_weighted, scores, comparison, departure)
+        intervals = cluster_intervals(weighted, clusters, n_resamples, seed)
+        method = f"participant-cluster bootstrap (BCa, {n_resamples} resamples), raters fixed"
+        estimates = [_replaced(row, *intervals[row.name], method) for row in estimates]
     for estimate in estimates:
         yield {
             "comparison": comparison.comparison,
@@ -230,7 +253,9 @@ def _rows(
         }
 
 
-def _estimates(scores: NDArray[np.float64], comparison: Comparison) -> list[Estimate]:
+def _estimates(
+    scores: NDArray[np.float64], comparison: Comparison, departure: NDArray[np.float64] | None
+) -> list[Estimate]:
     if not comparison.difference:
         found = icc_estimates(scores)
     else:
@@ -240,28 +265,27 @@ def _estimates(scores: NDArray[np.float64], comparison: Comparison) -> list[Esti
             for row in limits_estimates(x, y)
         ]
         found = [*icc_estimates(scores[:, :2]), *concordance_estimates(x, y), *limits]
+        if departure is not None:
+            found += [pearson_estimate(departure, y, note="of the departure from the mean")]
+    # of two rows of a name the later
     by_name = {row.name: row for row in found}
     return [by_name[name] for name in STATISTICS if name in by_name]
 
 
-def _clustered(
-    estimates: list[Estimate],
+def _weighted(
     scores: NDArray[np.float64],
     comparison: Comparison,
-    clusters: NDArray[np.intp],
-    n_resamples: int,
-    seed: int,
-) -> list[Estimate]:
-    def statistics(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        if not comparison.difference:
-            return weighted_icc(scores, weights)
-        pair, x, y = scores[:, :2], scores[:, 0], scores[:, 1]
-        concordance, limits = weighted_concordance(x, y, weights), weighted_limits(x, y, weights)
-        return weighted_icc(pair, weights) | concordance | limits
-
-    intervals = cluster_intervals(statistics, clusters, n_resamples, seed)
-    method = f"participant-cluster bootstrap (BCa, {n_resamples} resamples), raters fixed"
-    return [_replaced(row, *intervals[row.name], method) for row in estimates]
+    departure: NDArray[np.float64] | None,
+    weights: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """Every statistic of every resample: name -> shape (resamples,)."""
+    if not comparison.difference:
+        return weighted_icc(scores, weights)
+    pair, x, y = scores[:, :2], scores[:, 0], scores[:, 1]
+    found = weighted_icc(pair, weights) | weighted_concordance(x, y, weights)
+    if departure is not None:
+        found["Pearson"] = weighted_concordance(departure, y, weights)["Pearson"]
+    return found | weighted_limits(x, y, weights)
 
 
 def _replaced(row: Estimate, low: float, high: float, method: str) -> Estimate:

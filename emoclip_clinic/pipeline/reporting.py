@@ -63,6 +63,7 @@ def report(
         )
     agreed = agree(study, scale_id, cohort=cohort, progress=progress)
     name = template or study.settings.report.template
+    layout = pdf.load_template(name, study.path)
     target = study.report_pdf(cohort_slug(scale_id, cohort))
     label = str(record["settings"]["encoder"])
     inputs = [
@@ -74,6 +75,7 @@ def report(
         study.participants_csv,
         study.features_dir(label) / "segments.csv",
         find("templates", name, study.path),
+        find("templates/languages", layout.texts.language, study.path),
         definition,
     ]
     said = {"study": asdict(study.settings), "cohort": cohort, "template": name}
@@ -83,7 +85,7 @@ def report(
         progress("report", 0, 1)
         rated = read_rated(study, scale_id)
         data = _gather(study, rated, cohort, agreed.written[0], label, stamp.inputs)
-        files.write_bytes(target, pdf.build(data, pdf.load_template(name, study.path)))
+        files.write_bytes(target, pdf.build(data, layout))
         study.record(stamp, [target])
         progress("report", 1, 1)
     return StageResult(

@@ -64,6 +64,11 @@ class _Sample:
     participant: NDArray[np.intp]
     """Number of the participant, 0 to n_participants - 1."""
 
+    @property
+    def departure(self) -> Array:
+        """What the model says beyond its training mean; the prediction where that is unknown."""
+        return _departure(self.predicted, self.baseline)
+
 
 def performance(
     predictions: pd.DataFrame,
@@ -192,7 +197,7 @@ def _why_undefined(sample: _Sample, metric: str, is_baseline: bool) -> str:
     if np.ptp(sample.observed) == 0:
         return "undefined: observed scores are constant"
     # agreement with a constant is 0, association with it is not a number
-    if np.ptp(sample.predicted) == 0 and metric != "ccc":
+    if np.ptp(sample.departure) <= ROUNDING and metric != "ccc":
         return "undefined: predictions are constant"
     return ""
 
@@ -232,26 +237,32 @@ def metrics(
     -------
     dict
         Metric -> shape (n_resamples,), NaN where undefined. mae and rmse: errors in points of the
-        scale. r2: 1 - SSE / SSE of the baseline. pearson, spearman (ties share their mean rank).
-        ccc: Lin's concordance 2 s_xy / (s_x^2 + s_y^2 + (m_x - m_y)^2) with variances over n, as
-        in Lin LI, Biometrics 1989;45:255-268.
+        scale. r2: 1 - SSE / SSE of the baseline. pearson, spearman (ties share their mean rank):
+        of the observed scores with predicted - baseline, since the mean of a fold's training set,
+        which says nothing of a person, is low where the test fold is high. ccc: Lin's concordance
+        2 s_xy / (s_x^2 + s_y^2 + (m_x - m_y)^2) of the predictions as they are, with variances
+        over n, as in Lin LI, Biometrics 1989;45:255-268.
     """
     if weights is None:
         weights = np.ones((1, len(observed)))
     total = weights.sum(axis=1)
     residual = observed - predicted
     squared = weights @ residual**2
+    departure = _departure(predicted, baseline)
     with np.errstate(divide="ignore", invalid="ignore"):
-        pearson, ccc = _association(weights, observed, predicted)
-        ranks = _ranks(weights, observed), _ranks(weights, predicted)
+        ranks = _ranks(weights, observed), _ranks(weights, departure)
         return {
             "mae": weights @ np.abs(residual) / total,
             "rmse": np.sqrt(squared / total),
             "r2": 1 - squared / (weights @ (observed - baseline) ** 2),
-            "pearson": pearson,
+            "pearson": _association(weights, observed, departure)[0],
             "spearman": _association(weights, *ranks)[0],
-            "ccc": ccc,
+            "ccc": _association(weights, observed, predicted)[1],
         }
+
+
+def _departure(predicted: Array, baseline: Array) -> Array:
+    return predicted if np.isnan(baseline).any() else predicted - baseline
 
 
 def _association(weights: Array, x: Array, y: Array) -> tuple[Array, Array]:
