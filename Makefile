@@ -29,7 +29,7 @@ lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/mypy
 
 docs: $(READY) ## the documentation, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(READY) ## every figure of the README's table, as JSON lines
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -93,6 +93,8 @@ class ReportSettings:
 
     template: str = "cohort"
     """A file of templates/, without its suffix."""
+    primary: tuple[str, ...] = ()
+    """The targets chosen before the data were seen, such as ["N1"]; the rest is secondary."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.running import run
-from emoclip_clinic.settings import EncodeSettings, Settings, StudySettings
+from emoclip_clinic.settings import EncodeSettings, ReportSettings, Settings, StudySettings
 from emoclip_clinic.study import Study
 
 __all__ = ["demo", "summary"]
@@ -21,6 +21,7 @@ SCALE = "panss"
 SETTINGS = Settings(
     study=StudySettings(title="Demonstration: drawn faces, invented ratings", seed=1),
     encode=EncodeSettings(encoder="emoclip-demo", protocol="dense", faces="none"),
+    report=ReportSettings(primary=("N1",)),
 )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from emoclip_clinic import files, predictions, scales
 from emoclip_clinic import report as pdf
-from emoclip_clinic.errors import StudyError
+from emoclip_clinic.errors import SettingsError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.agreeing import agree, of_cohort
 from emoclip_clinic.pipeline.encoding import encode_stage, unencoded
@@ -71,7 +71,7 @@ def report(
         study.predictions_csv(scale_id),
         study.provenance_json(fit_stage(scale_id)),
         study.recordings_csv,
-        study.quality_csv,
+        *_quality_files(study, label),
         study.participants_csv,
         study.features_dir(label) / "segments.csv",
         find("templates", name, study.path),
@@ -127,13 +127,17 @@ def _gather(
         scale_name=scale.name,
         scale_reference=scale.reference,
         scale_licence=scale.licence,
+        primary_targets=_primary(study, targets),
         targets=targets,
         flow=_flow(known, segments, out_of_fold),
         exclusions=left_out,
         recordings=known[known["status"] == "usable"].assign(
             site=lambda table: table["participant"].map(sites)
         ),
-        quality=_of_recordings(_read(study.quality_csv, "recording", "note"), known),
+        quality=_of_recordings(
+            pd.concat(_read(path, "recording", "note") for path in _quality_files(study, label)),
+            known,
+        ),
         segments=_windows(_of_recordings(segments, known)),
         participants=people[people["participant"].isin(analysed)].reset_index(drop=True),
         raters=_raters(rated, of_cohort(rated.ratings, chosen)),
@@ -144,6 +148,21 @@ def _gather(
         fingerprints={name: digest for name, digest in fingerprints.items() if "." in name},
         notices=tuple(_notices(study, label)),
     )
+
+
+def _primary(study: Study, targets: pd.DataFrame) -> tuple[str, ...]:
+    """Keep the primary targets that are this scale's; the study may have other scales too."""
+    chosen, own = study.settings.report.primary, set(targets["target"])
+    if chosen and len(study.settings.study.scales) == 1 and not own.issuperset(chosen):
+        raise SettingsError(
+            f"study.toml: report: primary = {list(chosen)}; allowed: {', '.join(targets['target'])}"
+        )
+    return tuple(target for target in chosen if target in own)
+
+
+def _quality_files(study: Study, label: str) -> tuple[Path, Path]:
+    """Name the two tables: what `ingest` and what `encode` measured."""
+    return study.quality_csv, study.features_dir(label) / "quality.csv"
 
 
 def _read(path: Path, *texts: str) -> pd.DataFrame:
