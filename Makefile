@@ -31,8 +31,8 @@ lint: $(READY) ## ruff and mypy --strict
 docs: $(READY) ## the documentation, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(READY) ## every figure of the README's table, as JSON lines
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(READY) ## measure every figure of the README's table
+	OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.run
 
 clean: ## what was built here (never a study)
 	rm -rf .venv site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -182,7 +182,9 @@ class Screen:
             table.add_row(*(Text(str(cell)) for cell in row))
         Console().print(table)
 
-    def show(self, result: StageResult, study: Study | None = None) -> None:
+    def show(
+        self, result: StageResult, study: Study | None = None, *, more_follows: bool = False
+    ) -> None:
         """Print what a stage did and note its exit code and its JSON."""
         exclusions = result.exclusions.to_dict("records")
         self._results.append(
@@ -207,12 +209,13 @@ class Screen:
             _print(f"  left out: {row['unit']} {row['id']}: {row['reason']}")
         if len(exclusions) > len(shown):
             _print(f"  and {len(exclusions) - len(shown)} more: --verbose lists them")
-        first = f" Wrote {_place(result.written[0], study)}." if result.written else ""
+        verb = "In" if result.fresh else "Wrote"
+        first = f" {verb} {_place(result.written[0], study)}." if result.written else ""
         self.say(f"{result.stage}: {result.message}{first}")
         if self.verbose:
             for path in result.written[1:]:
                 self.say(f"  wrote {_place(path, study)}")
-        if result.next_command:
+        if result.next_command and not more_follows:
             self.say(f"Next: {result.next_command}")
 
     def finish(self) -> None:

@@ -24,11 +24,13 @@ def demo(
     from emoclip_clinic import pipeline
 
     for result in pipeline.demo(folder, seed=view.seed, progress=view.progress):
-        view.show(result)
+        view.show(result, more_follows=True)
     # the demonstration leaves some things out on purpose, and says so
     view.exit_code = 0
     if not view.quiet and not view.as_json:
         _summarise(folder)
+    view.say(f"The report: {result.written[0]}")
+    view.say(f"Next: emoclip-clinic run --study {folder}")
 
 
 def _summarise(folder: Path) -> None:

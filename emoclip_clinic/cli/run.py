@@ -13,7 +13,7 @@ def run(view: Screen, device: DeviceOption = "auto", weights: WeightsOption = No
     study = view.study()
     all_fresh = True
     for result in pipeline.run(study, device=device, weights=weights, progress=view.progress):
-        view.show(result, study)
+        view.show(result, study, more_follows=True)
         all_fresh = all_fresh and result.fresh
     if all_fresh:
         view.exit_code = 0

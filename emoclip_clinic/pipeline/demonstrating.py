@@ -35,7 +35,7 @@ def demo(
     Raises
     ------
     StudyError
-        The folder holds something else.
+        The folder holds something else, or a demonstration made with another seed.
     """
     from emoclip_clinic.demo.cohort import make_cohort
 
@@ -45,11 +45,16 @@ def demo(
     if folder.exists() and any(folder.iterdir()) and not _is_demo(folder):
         raise StudyError(f"{folder} is not empty and no demonstration. Name another folder.")
     study = Study.create(folder, settings)
-    seed = study.settings.study.seed
-    stamp = study.stamp("demo", [], {"seed": seed})
+    made_with = study.settings.study.seed
+    if seed not in (None, made_with):
+        raise StudyError(
+            f"{folder} is a demonstration made with seed {made_with}. Name another folder for "
+            f"seed {seed}."
+        )
+    stamp = study.stamp("demo", [], {"seed": made_with})
     fresh = study.is_fresh(stamp)
     if not fresh:
-        make_cohort(folder, seed=seed, progress=progress)
+        make_cohort(folder, seed=made_with, progress=progress)
         written = [folder / "participants.csv", folder / "ratings.csv"]
         study.record(stamp, [*written, *sorted((folder / "truth").iterdir())])
     yield StageResult(

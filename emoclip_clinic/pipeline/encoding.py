@@ -204,7 +204,7 @@ def _encode_one(
             job.protocol,
             recording=name,
             batch_size=BATCH_FRAMES,
-            progress=lambda done, total: progress(f"frames of {name}", done, total),
+            progress=lambda done, total: progress("frames", done, total),
         )
     except RecordingError as error:
         stop_s = float(row["duration_s"])

@@ -1,0 +1,89 @@
+"""Run every benchmark, keep its JSON in benchmarks/results.json, and make the README's table."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results.json"
+BEGIN, END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
+
+# script -> what is claimed, and how its JSON says it
+CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "demo_speed": (
+        "`make demo` after set-up; `run` with nothing to do; `--help`",
+        lambda r: (
+            f"{r['demo_seconds']:.0f} s; {r['run_up_to_date_seconds']:.1f} s; "
+            f"{r['help_seconds']:.2f} s"
+        ),
+    ),
+    "decoding_speed": (
+        "Reading every 4th frame of 720p H.264: decord, PyAV (source frames a second)",
+        lambda r: f"{r['frames_per_second']['decord']:.0f}, {r['frames_per_second']['pyav']:.0f}",
+    ),
+    "encoder_speed": (
+        "EmoCLIP (ViT-B/32, fp32) on the CPU (frames a second)",
+        lambda r: f"{r['frames_per_second']:.1f}",
+    ),
+    "fit_speed": (
+        "Nested 10-fold x 5 of 39 targets, 50 recordings x 1024 features, one core",
+        lambda r: f"{r['seconds']:.1f} s",
+    ),
+    "agreement_speed": (
+        "Agreement of 39 targets, 3 raters and the model, 2,000 resamples, one core",
+        lambda r: f"{r['seconds']:.1f} s",
+    ),
+    "report_speed": (
+        "Report on 200 participants, 39 targets, 4 raters",
+        lambda r: f"{r['seconds']:.1f} s",
+    ),
+}
+
+
+def machine() -> str:
+    """Name the processor, the number of its cores in use, and Python."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{platform.machine()}, {cores} cores, Python {platform.python_version()}"
+
+
+def measure(script: str) -> dict[str, Any]:
+    """Run a script from the repository's root and read what it prints."""
+    words = [sys.executable, "-m", f"benchmarks.{script}"]
+    answer = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
+    return dict(json.loads(answer.stdout))
+
+
+def table(results: dict[str, Any]) -> str:
+    """Make the README's table of what was measured."""
+    rows = [
+        f"| {claim} | {say(results[script])} |"
+        for script, (claim, say) in CLAIMS.items()
+        if script in results
+    ]
+    head = [f"Measured on a CPU ({results['machine']}); `make bench` repeats it.", ""]
+    return "\n".join([*head, "| what | measured |", "| --- | --- |", *rows, ""])
+
+
+def main() -> None:
+    """Measure what the arguments name (all, if none), then write the results and the table."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    results["machine"] = machine()
+    for script in sys.argv[1:] or CLAIMS:
+        results[script] = measure(script)
+        print(json.dumps({script: results[script]}), flush=True)
+    RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    readme.write_text(f"{before}{BEGIN}{table(results)}{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
