@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from typer.testing import CliRunner
 
 from emoclip_clinic.cli import app
 from tests import small_study
+
+# other examples on every machine of ours, the same ones for every change that is judged
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 
