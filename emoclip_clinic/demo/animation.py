@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FPS", "Behaviour", "Motion", "animate", "random_behaviour"]
+__all__ = ["FPS", "Behaviour", "Curve", "Motion", "animate", "random_behaviour", "random_stills"]
 
 FPS = 25  # of every curve here
 
@@ -66,6 +66,24 @@ def random_behaviour(rng: np.random.Generator) -> Behaviour:
     smile, brow, head, speech = rng.uniform(0, 1, 4) * (rng.random(4) > 0.15)
     blinks = rng.uniform(0, 50)
     return Behaviour(smile=smile, brow=brow, blinks_per_min=blinks, head=head, speech=speech)
+
+
+def random_stills(n: int, rng: np.random.Generator) -> Motion:
+    """Draw frames that have nothing to do with one another, each expression in many of them."""
+
+    def some() -> Curve:
+        return rng.uniform(0, 1, n) * (rng.random(n) < 0.67)
+
+    yaw, pitch, roll = rng.normal(0, [[0.10], [0.07], [0.05]], (3, n))
+    return Motion(
+        smile=some(),
+        brow=some(),
+        eyes=np.where(rng.random(n) < 0.33, 0.0, 1.0),
+        mouth=some(),
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
+    )
 
 
 def animate(behaviour: Behaviour, duration_s: float, rng: np.random.Generator) -> Motion:

@@ -22,7 +22,7 @@ from emoclip_clinic.scales import Scale, load_scale
 
 __all__ = ["make_cohort"]
 
-SIZE_PX = 160
+SIZE_PX = 128
 # equal bytes each time: x264 with several threads depends on their timing, and its macroblock tree
 # reads memory that it never wrote (seen in 160 px frames: 10 of 12 encodings of one film differed)
 BITEXACT = {"fflags": "+bitexact"}
@@ -30,7 +30,7 @@ X264 = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtre
 TRAIT = 0.8  # share of the variance that a person keeps from one visit to the next
 MISSING = 0.003  # share of the ratings that are missing at random
 # correlation of each channel of behaviour with expressivity, before it is bounded
-CHANNELS = {"smile": 0.9, "brow": 0.85, "blinks": 0.8, "head": 0.85, "speech": 0.6}
+CHANNELS = {"smile": 0.95, "brow": 0.9, "blinks": 0.85, "head": 0.95, "speech": 0.7}
 
 Progress = Callable[[str, int, int], None]
 

@@ -99,10 +99,10 @@ def random_identity(rng: np.random.Generator) -> Identity:
         beard=bool(rng.random() < 0.2),
         face_width=rng.uniform(0.70, 0.82),
         jaw=rng.uniform(0.1, 0.9),
-        eye_distance=rng.uniform(0.29, 0.34),
-        eye_size=rng.uniform(0.125, 0.155),
+        eye_distance=rng.uniform(0.31, 0.36),
+        eye_size=rng.uniform(0.15, 0.18),
         nose_length=rng.uniform(0.26, 0.36),
-        mouth_width=rng.uniform(0.24, 0.31),
+        mouth_width=rng.uniform(0.27, 0.33),
         brow_height=rng.uniform(0.19, 0.24),
         brow_thickness=rng.uniform(0.035, 0.07),
     )
@@ -111,9 +111,9 @@ def random_identity(rng: np.random.Generator) -> Identity:
 def random_camera(rng: np.random.Generator) -> Camera:
     """Draw a recording's framing, light and sensor."""
     return Camera(
-        scale=rng.uniform(0.36, 0.41),
+        scale=rng.uniform(0.42, 0.46),
         x=rng.uniform(0.47, 0.53),
-        y=rng.uniform(0.49, 0.54),
+        y=rng.uniform(0.48, 0.52),
         light=rng.uniform(0.75, 1.1),
         side_light=rng.uniform(-0.35, 0.35),
         warmth=rng.uniform(-0.08, 0.08),
@@ -250,7 +250,7 @@ def _before(who: Identity) -> tuple[Shape, ...]:
     """Hair over the forehead, and glasses."""
     shapes = []
     if who.haircut != "bald":
-        hairline = -0.5 if who.haircut == "fringe" else -0.68
+        hairline = -0.5 if who.haircut == "fringe" else -0.72
         top = _oval(0, -0.25, who.face_width * 1.1, 0.88, np.pi, 2 * np.pi)
         edge = _oval(0, -0.3, who.face_width * 0.96, abs(hairline + 0.3), 2 * np.pi, np.pi)
         shapes += [Shape(who.hair, np.concatenate([top, edge]))]
@@ -290,7 +290,7 @@ def _eyes(who: Identity, openness: float, smile: float) -> list[Shape]:
         under = _oval(x, y, size * 1.12, height * 1.35, np.pi, 0)
         shapes += [
             Shape((244, 242, 240), _oval(x, y, size, height)),
-            Shape(who.iris, _oval(x, y - 0.004, 0.062, 0.062)),
+            Shape(who.iris, _oval(x, y - 0.004, 0.07, 0.07)),
             Shape((12, 10, 10), _oval(x, y - 0.004, 0.03, 0.03)),
             Shape(shade, np.concatenate([over, upper[::-1]])),
             Shape(who.skin, np.concatenate([under, lower[::-1]])),
@@ -307,7 +307,7 @@ def _brows(who: Identity, raised: float) -> list[Shape]:
         x = side * who.eye_distance + 0.19 * u
         # the outer end hangs a little; raising lifts the arch more than the ends
         y = -0.12 - who.brow_height - 0.05 * (1 - u**2) * (1 + raised) + 0.02 * side * u
-        y -= 0.13 * raised
+        y -= 0.16 * raised
         thick = 0.5 * who.brow_thickness * (1.15 - 0.5 * u * side)
         shapes += [Shape(colour, _between(x, y - thick, y + thick))]
     if raised > 0.35:
