@@ -117,6 +117,32 @@ def test_differences_have_the_stated_direction() -> None:
         assert words in bias.note[key]
 
 
+def test_pearson_is_of_what_the_model_says_beyond_its_mean() -> None:
+    """The baseline is taken off; what rounding leaves of a model that is its mean is nothing.
+
+    Where a baseline is missing it is taken off nowhere.
+    """
+    scored, predictions = cohort()
+    consensus = scored.groupby("participant").value.mean().to_numpy()
+    ours = (predictions.model == "ridge").to_numpy()
+    baseline = 4 - 0.1 * consensus
+    predictions.loc[~ours, "predicted"] = baseline
+    predicted = predictions.loc[ours, "predicted"].to_numpy()
+    value = pick(table(scored, predictions), "model-consensus", "model", "consensus").value
+    known = pearson(predicted - baseline, consensus).value[0]
+    assert value["Pearson"] == pytest.approx(known)
+    assert value["CCC"] == pytest.approx(ccc(predicted, consensus).value[0])
+
+    value = pick(table(scored, predictions[:-1]), "model-consensus", "model", "consensus").value
+    assert value["Pearson"] == pytest.approx(pearson(predicted, consensus).value[0])
+
+    predictions.loc[ours, "predicted"] = baseline + 1e-13 * consensus
+    for sessions in (predictions, predictions[:-1].query("participant != '023'")):
+        rows = pick(table(scored, sessions), "model-consensus", "model", "consensus")
+        assert np.isnan(rows.value["Pearson"])
+        assert "undefined" in rows.note["Pearson"]
+
+
 def test_rater_and_model_meet_the_same_others_on_the_same_subjects() -> None:
     """Each rater and the model are compared with the mean of the other raters, like for like."""
     scored, predictions = cohort()

@@ -112,3 +112,21 @@ def test_an_unknown_estimator_is_an_error_that_lists_the_known() -> None:
     """As for every setting."""
     with pytest.raises(SettingsError, match="'svm'; allowed: ridge, mean"):
         make("svm", 5, 0)
+
+
+def test_where_nothing_predicts_the_ridge_is_the_mean() -> None:
+    """Scores that the features have no part in get the training mean, not a shadow of noise.
+
+    Nothing of a thousandth of a point remains that a correlation could take for a finding.
+    """
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(20, 30))
+    y = generator.normal(size=(20, 30))
+    model = GroupedRidge().fit(x, y, np.arange(20))
+    departure = np.abs(model.predict(x) - y.mean(axis=0)).max(axis=0)
+    chosen = model.alpha_ == PENALTIES[0] * 30
+    assert chosen.mean() > 0.3
+    assert (departure[chosen] < 1e-10).all()
+    assert (departure[~chosen] > 1e-4).all()
+    signal = GroupedRidge().fit(x, x[:, :1], np.arange(20))
+    assert signal.alpha_ < PENALTIES[1] * 30

@@ -54,6 +54,9 @@ MODEL = "ridge"
 BASELINE = "mean"
 """The model that predicts the training mean."""
 
+ROUNDING = 1e-10
+"""Points of a scale below which the model's departure from its training mean is rounding error."""
+
 KEYS = ["participant", "session"]
 
 
@@ -150,8 +153,12 @@ def _model(predictions: pd.DataFrame, scale_id: str) -> pd.DataFrame:
     own = predictions[predictions["scale"] == scale_id]
     mean = own.pivot_table(index=keys, columns="model", values="predicted", sort=False)
     mean = mean.reindex(columns=[MODEL, BASELINE]).dropna(subset=[MODEL])
-    # without a baseline the prediction itself
-    departure = (mean[MODEL] - mean[BASELINE]).fillna(mean[MODEL])
+    departure = mean[MODEL] - mean[BASELINE]
+    # the mean itself departs by rounding error, which would correlate
+    departure = departure.where(departure.abs() > ROUNDING, 0.0)
+    if mean[BASELINE].isna().any():
+        # not every baseline is known: the predictions themselves, not a mixture of both
+        departure = mean[MODEL]
     return pd.DataFrame({"predicted": mean[MODEL], "departure": departure}).reset_index()
 
 

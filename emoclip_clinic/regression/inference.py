@@ -33,10 +33,14 @@ COLUMNS = [
     *("ci_low", "ci_high", "ci_low_corrected", "ci_high_corrected"),
     *("n_recordings", "n_participants", "note"),
 ]
-# variance below this share of the whole sample's is rounding error of a constant
+# variance below this share of the whole sample's is rounding error of a constant, as are points of
+# a scale below it
 ROUNDING = 1e-10
 # resamples in which a statistic is undefined, above which no interval is given
 MOST_UNDEFINED = 0.05
+# of r, rho and CCC, the variance that includes the training of the models over that which does not:
+# in out-of-fold products each pair of recordings counts twice, once trained on and once tested
+TRAINED = 2.0
 
 
 def _log_error(r2: Array) -> Array:
@@ -82,9 +86,10 @@ def performance(
 
     The intervals resample participants with all their recordings. On a scale where the metric is
     nearly normal (Fisher's z for the correlations, the log for errors and for 1 - R2) they are
-    estimate +- t x the bootstrap standard error, t of n_participants - 1 degrees of freedom. They
-    say how the result varies with the participants who came, given the folds' models; that the
-    models would differ too with other participants is not in them.
+    estimate +- t x the bootstrap standard error, t of n_participants - 1 degrees of freedom. That
+    error is of the folds' models as they are; for pearson, spearman and ccc its square is doubled,
+    because other participants would have trained other models (Nadeau C, Bengio Y, Machine
+    Learning 2003;52:239-281, of cross-validation).
 
     Parameters
     ----------
@@ -198,20 +203,21 @@ def _why_undefined(sample: _Sample, metric: str, is_baseline: bool) -> str:
         return "undefined: observed scores are constant"
     # agreement with a constant is 0, association with it is not a number
     if np.ptp(sample.departure) <= ROUNDING and metric != "ccc":
-        return "undefined: predictions are constant"
+        return "undefined: the model says nothing beyond the mean"
     return ""
 
 
 def _standard_error(metric: str, resampled: Array, n: int) -> float | None:
-    """Bootstrap SE on the metric's scale, or None where it cannot be had."""
+    """Give the standard error on the metric's scale, or None where it cannot be had."""
     there, _ = SCALES[metric]
     with np.errstate(divide="ignore", invalid="ignore"):
         on_scale = there(resampled)
     defined = on_scale[np.isfinite(on_scale)]
     if n < 2 or len(defined) < (1 - MOST_UNDEFINED) * len(resampled):
         return None
+    trained = TRAINED if metric in ASSOCIATIONS else 1
     # the bootstrap's variance is that of n draws about their own mean: (n - 1) / n too small
-    return float(defined.std() * np.sqrt(n / (n - 1)))
+    return float(defined.std() * np.sqrt(trained * n / (n - 1)))
 
 
 def _interval(metric: str, value: float, error: float, level: float, n: int) -> list[float]:
@@ -262,7 +268,10 @@ def metrics(
 
 
 def _departure(predicted: Array, baseline: Array) -> Array:
-    return predicted if np.isnan(baseline).any() else predicted - baseline
+    if np.isnan(baseline).any():
+        return predicted
+    # the mean itself departs by rounding error, which has ranks and correlates
+    return np.where(np.abs(predicted - baseline) > ROUNDING, predicted - baseline, 0.0)
 
 
 def _association(weights: Array, x: Array, y: Array) -> tuple[Array, Array]:
