@@ -6,12 +6,16 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoclip_clinic.errors import StudyError
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,34 +30,66 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its place when the block ends well.
 
     The temporary file is synced to disk and renamed, so that `path` is at every moment either the
-    old file or the whole new one, whatever kills the process.
+    old file or the whole new one, whatever kills the process. What a kill leaves, `.NAME.tmp`, is
+    taken over by the next process that writes NAME.
 
     Raises
     ------
     StudyError
         The folder is read-only, the disk is full, or the path cannot be made.
     """
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp"
-        )
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with _temporary(path) as temporary:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     except OSError as error:
         raise StudyError(
             f"cannot write {path}: {error.strerror or error}. Nothing was changed; make the folder "
             "writable and free some space, then run the same command again."
         ) from error
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Give a file beside `path` that no other process writes; where the block fails, remove it."""
+    temporary = path.with_name(f".{path.name[:80]}.tmp")
+    lock = _lock(temporary)
+    if lock is None:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{temporary.stem}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+    try:
+        yield temporary
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(path: Path) -> int | None:
+    """Open and lock a file as long as its handle is open; None if another process has it."""
+    if sys.platform == "win32":
+        return None
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ours = os.path.samestat(os.fstat(handle), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        # it is being written, or was just renamed into its place
+        ours = False
+    except OSError:
+        # a network folder without locks: nobody can say whether another process is there
+        ours = True
+    if ours:
+        return handle
+    os.close(handle)
+    return None
 
 
 def _umask() -> int:

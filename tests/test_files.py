@@ -36,6 +36,21 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
     content = target.read_bytes()
     assert len(content) == 300_000
     assert len(set(content)) == 1
+    write_bytes(target, b"again")
+    assert list(tmp_path.iterdir()) == [target], "what the kill left is taken over"
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    """Each has a temporary file of its own; the file is the whole of what the last one wrote."""
+    target = tmp_path / "table.csv"
+    with atomic_path(target) as first:
+        first.write_bytes(b"first")
+        with atomic_path(target) as second:
+            assert second != first
+            second.write_bytes(b"second, longer")
+        assert target.read_bytes() == b"second, longer"
+    assert target.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
