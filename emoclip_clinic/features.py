@@ -7,14 +7,14 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from emoclip_clinic.errors import StudyError
-from emoclip_clinic.files import write_bytes
+from emoclip_clinic.files import sha256_bytes, write_bytes
 from emoclip_clinic.segments import SEGMENT_COLUMNS
 
 __all__ = [
@@ -117,10 +117,12 @@ def write(path: Path, features: RecordingFeatures, key: str = "") -> None:
         "key": key,
         "segments": _rows(features.segments),
         "quality": _rows(features.quality),
+        "shape": list(vectors.shape),
     }
+    notes["sha256"] = _checksum(notes, vectors.tobytes())
     header = {
         "__metadata__": {NOTES: json.dumps(notes, sort_keys=True, ensure_ascii=False)},
-        TENSOR: {"dtype": "F32", "shape": vectors.shape, "data_offsets": [0, vectors.nbytes]},
+        TENSOR: _tensor(notes["shape"], vectors.nbytes),
     }
     # the format is a length, a JSON header padded to 8 bytes, and the bytes of the tensor
     text = json.dumps(header, ensure_ascii=False).encode()
@@ -137,10 +139,8 @@ def read(path: Path) -> RecordingFeatures:
         The file is absent, damaged or not of this kind.
     """
     try:
-        with path.open("rb") as file:
-            header, notes = _header(file)
-            content = file.read()
-        vectors = np.frombuffer(content, dtype="<f4").reshape(header[TENSOR]["shape"])
+        notes, content = _parts(path)
+        vectors = np.frombuffer(content, dtype="<f4").reshape(notes["shape"])
         features = RecordingFeatures(
             **{name: notes[name] for name in TEXTS},
             segments=_table(notes["segments"], SEGMENT_COLUMNS).astype(SEGMENT_TYPES),
@@ -157,12 +157,9 @@ def read(path: Path) -> RecordingFeatures:
 
 
 def read_key(path: Path) -> str | None:
-    """Read the key a file was written with; None where there is no whole file."""
+    """Read the key a file was written with; None where there is no whole, unchanged file."""
     try:
-        with path.open("rb") as file:
-            header, notes = _header(file)
-        whole = path.stat().st_size == header["start"] + header[TENSOR]["data_offsets"][1]
-        return str(notes["key"]) if whole else None
+        return str(_parts(path)[0]["key"])
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         return None
 
@@ -229,9 +226,26 @@ def _table(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFram
     return pd.DataFrame(list(rows), columns=list(columns))
 
 
-def _header(file: BinaryIO) -> tuple[dict[str, Any], dict[str, Any]]:
-    (length,) = struct.unpack("<Q", file.read(8))
-    if length > MAX_HEADER_BYTES:
-        raise ValueError("not a safetensors file")
-    header = json.loads(file.read(length))
-    return {**header, "start": 8 + length}, json.loads(header["__metadata__"][NOTES])
+def _parts(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Read the notes and the bytes of the tensor, and check that they are what was written."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > MAX_HEADER_BYTES:
+            raise ValueError("not a safetensors file")
+        header = json.loads(file.read(length))
+        content = file.read()
+    notes = json.loads(header["__metadata__"][NOTES])
+    written = notes.pop("sha256")
+    if _checksum(notes, content) != written:
+        raise ValueError("its checksum is wrong")
+    if header[TENSOR] != _tensor(notes["shape"], len(content)):
+        raise ValueError("its header is damaged")
+    return notes, content
+
+
+def _tensor(shape: list[int], n_bytes: int) -> dict[str, Any]:
+    return {"dtype": "F32", "shape": shape, "data_offsets": [0, n_bytes]}
+
+
+def _checksum(notes: dict[str, Any], content: bytes) -> str:
+    return sha256_bytes(json.dumps(notes, sort_keys=True).encode() + content)

@@ -106,6 +106,20 @@ def test_damaged_file_is_an_error_and_has_no_key(tmp_path: Path, size: int) -> N
         features.read(path)
 
 
+def test_one_changed_bit_is_noticed(tmp_path: Path) -> None:
+    """Wherever a disk or a copy changed the content, the file is encoded again, not trusted."""
+    path = tmp_path / "a.safetensors"
+    features.write(path, made(), key="k")
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        content = bytearray(whole)
+        content[place] ^= 1
+        path.write_bytes(content)
+        assert features.read_key(path) is None, place
+        with pytest.raises(StudyError, match="cannot be read as features"):
+            features.read(path)
+
+
 def test_absent_file_has_no_key(tmp_path: Path) -> None:
     """What was never encoded is not fresh."""
     assert features.read_key(tmp_path / "none.safetensors") is None
