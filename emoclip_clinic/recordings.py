@@ -14,6 +14,7 @@ from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.files import write_csv
 
 __all__ = [
+    "AGAIN",
     "COLUMNS",
     "DEFAULT_SESSION",
     "Exclusion",
@@ -30,6 +31,8 @@ DEFAULT_SESSION = "01"
 """The session of a recording whose path names none."""
 
 STATUSES = ("usable", "excluded")
+SAME_PERSON = "same content as an earlier recording of this participant"
+SAME_CONTENT = "same content under two participant ids"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class Recording:
     """Why it is excluded, without names or paths."""
 
 
+AGAIN = (
+    "A spreadsheet may have changed the table. To make it again, delete it and run 'emoclip-clinic "
+    "ingest FOLDER' for every folder of recordings; nothing is encoded twice."
+)
+"""What to do with a table that is not as it was written."""
 COLUMNS = tuple(field.name for field in fields(Recording))
 WHOLE = ("size_bytes", "width", "height", "rotation_deg", "n_frames_header", "n_frames_decoded")
 REAL = ("duration_s", "fps_mean")
@@ -146,12 +154,12 @@ def read_recordings(path: Path) -> pd.DataFrame:
     try:
         cells = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise RecordingError(f"{path.name} cannot be read: {error}") from error
+        raise RecordingError(f"{path.name} cannot be read: {error}. {AGAIN}") from error
     missing = [name for name in COLUMNS if name not in cells.columns]
     if missing:
         raise RecordingError(
             f"{path.name} has no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}. "
-            "Run 'emoclip-clinic ingest' to make it again."
+            f"{AGAIN}"
         )
     _check_text(path.name, cells)
     columns = {name: cells[name] for name in COLUMNS}
@@ -183,7 +191,7 @@ def _refuse(file: str, column: pd.Series[Any], wrong: pd.Series[bool], rule: str
         # the header is the first row of the sheet
         raise RecordingError(
             f"{file}, row {row + 2}: {column.name} = {column.iloc[row]!r}; {rule}. Correct the "
-            "row, or run 'emoclip-clinic ingest' to make the table again."
+            f"row. {AGAIN}"
         )
 
 
@@ -212,7 +220,8 @@ def mark_duplicates(table: pd.DataFrame) -> pd.DataFrame:
     """Exclude recordings whose content is there twice.
 
     Of equal files of one participant the first stays. Equal files under two participant ids are
-    all excluded: nobody can tell whose recording it is.
+    all excluded: nobody can tell whose recording it is. Marks of an earlier call are made anew: the
+    other recording may have gone since.
 
     Parameters
     ----------
@@ -225,13 +234,15 @@ def mark_duplicates(table: pd.DataFrame) -> pd.DataFrame:
         The same rows in the same order, status and reason of the duplicates set.
     """
     table = table.copy()
+    table.loc[table["reason"].isin([SAME_PERSON, SAME_CONTENT]), ["status", "reason"]] = [
+        "usable",
+        "",
+    ]
     usable = table[table["status"] == "usable"]
     for _, same in usable.groupby("sha256", sort=False):
         if same["participant"].nunique() > 1:
-            rows, reason = same.index, "same content under two participant ids"
+            rows, reason = same.index, SAME_CONTENT
         else:
-            first = same["recording"].iloc[0]
-            rows = same.index[1:]
-            reason = f"same content as an earlier recording of this participant ({first})"
+            rows, reason = same.index[1:], SAME_PERSON
         table.loc[rows, ["status", "reason"]] = ["excluded", reason]
     return table

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.recordings import DEFAULT_SESSION, Exclusion
 
-__all__ = ["EXTENSIONS", "Found", "Scan", "safe_id", "scan"]
+__all__ = ["EXTENSIONS", "Found", "Scan", "named_apart", "safe_id", "scan"]
 
 EXTENSIONS = ("mp4", "mov", "mkv", "avi", "webm", "m4v", "mts")
 """File name extensions of recordings, in any case."""
@@ -83,17 +85,26 @@ def scan(folder: Path, pattern: str | None = None) -> Scan:
     for path in recordings:
         below = unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
         keys = _by_convention(below) if rule is None else _by_pattern(below, rule)
-        if keys is None or not _is_unicode(below):
+        if keys is None or not _is_unicode(below + os.path.realpath(path)):
             name = _unique(safe_id(Path(below).stem), taken)
             reason = "the path does not match the pattern" if keys is None else "not a Unicode path"
             unmatched.append(Exclusion("ingest", "recording", name, reason))
             continue
-        participant, session, run = keys
-        name = f"sub-{participant}_ses-{session}" + (f"_run-{run}" if run else "")
-        found.append(Found(path, participant, session, run, _unique(safe_id(name), taken)))
+        found.append(Found(path, *keys, recording=""))
     if pattern is not None and not found:
         raise _refusal(pattern, f"no recording matches it, the first is {recordings[0]}")
-    return Scan(found, unmatched, left_alone)
+    return Scan(named_apart(found, taken), unmatched, left_alone)
+
+
+def named_apart(found: list[Found], taken: Iterable[str]) -> list[Found]:
+    """Give each file an id that is neither taken nor another's: with "_2", "_3", ... in order."""
+    ids = {name.casefold() for name in taken}
+    named = []
+    for one in found:
+        run = f"_run-{one.run}" if one.run else ""
+        name = safe_id(f"sub-{one.participant}_ses-{one.session}{run}")
+        named.append(replace(one, recording=_unique(name, ids)))
+    return named
 
 
 def safe_id(text: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import platform
+import stat
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -155,9 +157,11 @@ class Study:
 
     def relative(self, path: Path) -> str:
         """Give a path as the study's files write it: relative to the study where it lies inside."""
+        # unlike Path.resolve, it gives a path for a link that leads in a circle too
+        place = Path(os.path.realpath(path))
         with contextlib.suppress(ValueError):
-            return path.resolve().relative_to(self.path.resolve()).as_posix()
-        return path.resolve().as_posix()
+            return place.relative_to(os.path.realpath(self.path)).as_posix()
+        return place.as_posix()
 
     def _name(self, path: Path) -> str:
         """Name an input: one that was shipped is the same input wherever it is installed."""
@@ -172,18 +176,30 @@ class Study:
 
     @cached_property
     def _hashes(self) -> dict[str, list[Any]]:
-        with contextlib.suppress(OSError, ValueError):
-            return dict(json.loads(self._hashes_json.read_text()))
-        return {}
+        return _read_json(self._hashes_json) or {}
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file, read again only when its size or time has changed."""
-        state = path.stat()
+        """SHA-256 of a file, read again only when its size or time has changed.
+
+        Raises
+        ------
+        StudyError
+            It is no regular file, or cannot be read.
+        """
         key = self.relative(path)
         known = self._hashes.get(key)
-        if known and known[:2] == [state.st_size, state.st_mtime_ns]:
-            return str(known[2])
-        digest = sha256_file(path)
+        try:
+            state = path.stat()
+            if isinstance(known, list) and known[:2] == [state.st_size, state.st_mtime_ns]:
+                return str(known[-1])
+            if not stat.S_ISREG(state.st_mode):
+                raise StudyError(f"cannot read {path}: it is no regular file.")
+            digest = sha256_file(path)
+        except OSError as error:
+            raise StudyError(
+                f"cannot read {path}: {error.strerror or error}. Make it readable, then run the "
+                "same command again."
+            ) from error
         if time.time() - state.st_mtime > SETTLED_S:
             self._hashes[key] = [state.st_size, state.st_mtime_ns, digest]
         return digest
@@ -201,9 +217,7 @@ class Study:
 
     def provenance(self, stage: str) -> dict[str, Any] | None:
         """Read the provenance of a stage's last complete run, or None."""
-        with contextlib.suppress(OSError, ValueError):
-            return dict(json.loads(self.provenance_json(stage).read_text()))
-        return None
+        return _read_json(self.provenance_json(stage))
 
     def is_fresh(self, stamp: Stamp) -> bool:
         """Whether the stage ran with equal inputs and settings and left its files as they are."""
@@ -213,9 +227,10 @@ class Study:
         expected = (__version__, dict(stamp.inputs), dict(stamp.settings))
         if (record.get("emoclip_clinic"), record.get("inputs"), record.get("settings")) != expected:
             return False
-        outputs = {self.path / name: digest for name, digest in record.get("outputs", {}).items()}
-        return all(
-            path.is_file() and self.sha256(path) == digest for path, digest in outputs.items()
+        outputs = record.get("outputs")
+        return isinstance(outputs, dict) and all(
+            (self.path / name).is_file() and self.sha256(self.path / name) == digest
+            for name, digest in outputs.items()
         )
 
     def record(
@@ -236,6 +251,15 @@ class Study:
         }
         write_json(self.provenance_json(stamp.stage), record)
         self.save_hashes()
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None where there is no whole one: the stage is then run again."""
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+    return None
 
 
 def _version(library: str) -> str:

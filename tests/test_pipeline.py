@@ -10,6 +10,7 @@ import pypdf
 import pytest
 
 import emoclip_clinic as ec
+from emoclip_clinic.encoder import DEMO_WEIGHTS
 from emoclip_clinic.errors import ClinicError, StudyError
 from emoclip_clinic.files import sha256_file
 from tests.small_study import PEOPLE, make_ratings, make_recordings
@@ -119,6 +120,112 @@ def test_a_recording_that_was_removed_stays_as_a_row_with_that_reason(done: ec.S
     assert result.exclusions[["id", "reason"]].to_numpy().tolist() == [
         ["sub-P04_ses-01", "the file is no longer there"]
     ]
+
+
+def test_a_second_folder_takes_nothing_from_the_first(done: ec.Study, tmp_path: Path) -> None:
+    """Names that are there in both are told apart, and every run after that is stable."""
+    second = tmp_path / "second"
+    make_recordings(second, ["P01", "Q01"], seed=7)
+    ec.pipeline.encode(done, second)
+    table = pd.read_csv(done.recordings_csv).set_index("recording")
+    assert len(table) == 14
+    assert table.loc["sub-P01_ses-01", "path"] == "interviews/P01/interview.mp4"
+    assert table.loc["sub-P01_ses-01_2", "path"] == str(second / "P01" / "interview.mp4")
+    quality = pd.read_csv(done.quality_csv)
+    assert set(quality["recording"]) == set(table.index)
+    before = files_of(done)
+    assert run(done)["encode"], "back at the first folder, nothing is to be encoded"
+    ec.pipeline.encode(done, second)
+    after = files_of(done)
+    for name in ("recordings.csv", "quality.csv", "features/emoclip-demo/segments.csv"):
+        assert after[name] == before[name]
+    assert set(run(ec.Study(done.path)).values()) == {True}
+
+
+def test_recordings_may_move(done: ec.Study, tmp_path: Path) -> None:
+    """Found by content in another place they keep their ids, and nothing is encoded again."""
+    encoded = files_of(done)["features/emoclip-demo/segments.csv"]
+    shutil.move(done.path / "interviews", tmp_path / "elsewhere")
+    result = ec.pipeline.encode(done, tmp_path / "elsewhere")
+    assert result.exclusions.empty
+    table = pd.read_csv(done.recordings_csv)
+    assert list(table["recording"]) == [f"sub-{person}_ses-01" for person in PEOPLE]
+    assert all(Path(path).is_file() for path in table["path"])
+    assert files_of(done)["features/emoclip-demo/segments.csv"] == encoded
+
+
+def test_a_recording_that_cannot_be_read_now_is_read_later(done: ec.Study) -> None:
+    """A link to a drive that is not there is a row with its reason, until the drive is there."""
+    before = files_of(done)
+    place = done.path / "interviews" / "P05" / "interview.mp4"
+    drive = done.path.parent / "drive.mp4"
+    shutil.move(place, drive)
+    place.symlink_to("unplugged.mp4")
+    result = ec.pipeline.encode(done, done.path / "interviews")
+    reason = "the file cannot be opened: No such file or directory"
+    assert result.exclusions["reason"].tolist() == [reason]
+    place.unlink()
+    shutil.move(drive, place)
+    run(done)
+    assert files_of(done) == before
+
+
+def test_a_recording_that_changes_while_it_is_encoded_is_encoded_again(
+    encoded_study: Path, tmp_path: Path
+) -> None:
+    """Vectors of a file that is not the one whose hash is listed are never kept."""
+    study = ec.Study(shutil.copytree(encoded_study, tmp_path / "study"))
+    shutil.rmtree(study.path / "features")
+    place = study.path / "interviews" / "P05" / "interview.mp4"
+    content = place.read_bytes()
+
+    def replace(what: str, done: int, total: int) -> None:
+        if what == "recordings" and done == 2:
+            place.write_bytes((place.parents[1] / "P06" / "interview.mp4").read_bytes())
+
+    result = ec.pipeline.encode(study, study.path / "interviews", progress=replace)
+    assert result.exclusions[["id", "reason"]].to_numpy().tolist() == [
+        ["sub-P05_ses-01", "the file changed or went away while it was encoded"]
+    ]
+    place.write_bytes(content)
+    again = ec.pipeline.encode(ec.Study(study.path), study.path / "interviews")
+    assert not again.fresh
+    assert again.exclusions.empty
+    assert files_of(study) == files_of(ec.Study(encoded_study))
+
+
+def test_damaged_features_are_encoded_again(done: ec.Study) -> None:
+    """A changed bit is not recorded as the truth; nor is a lost cache missed."""
+    before = files_of(done)
+    path = done.features_dir("emoclip-demo") / "sub-P03_ses-01.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 4
+    path.write_bytes(content)
+    shutil.rmtree(done.path / "cache")
+    run(ec.Study(done.path))
+    assert files_of(done) == before
+
+
+def test_what_a_new_study_was_made_with_is_in_its_settings(
+    done: ec.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`run` does what `encode` did: the same pattern, the same checkpoint, from any folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    shutil.copy(DEMO_WEIGHTS, tmp_path / "new" / "emoclip.safetensors")
+    study = ec.pipeline.open_or_create(
+        tmp_path / "new",
+        recordings=done.path / "interviews",
+        encoder="new/emoclip.safetensors",
+        faces="none",
+        pattern="P{participant}/{*}",
+    )
+    assert study.settings.encode.encoder == "emoclip.safetensors"
+    assert study.settings.encode.pattern == "P{participant}/{*}"
+    monkeypatch.chdir("/")
+    ec.pipeline.encode(study, done.path / "interviews")
+    # not among the features of the registry's encoder of that name
+    assert (study.features_dir("emoclip-file") / "sub-01_ses-01.safetensors").is_file()
 
 
 def test_folds_are_of_participants_and_listed(done: ec.Study) -> None:

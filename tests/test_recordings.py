@@ -122,13 +122,16 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_repeated_recording_of_a_participant_counts_once() -> None:
-    """The first stays, the later ones name it; also in another session."""
+    """The first stays, also in another session; the reason names nobody: reports have it."""
     table = recording_table(
         [recording("1", "a"), recording("2", "b"), recording("1", "a", number=2)]
     )
     marked = mark_duplicates(table)
     assert marked["status"].tolist() == ["usable", "usable", "excluded"]
-    assert "sub-1_ses-01" in marked["reason"].iloc[2]
+    assert marked["reason"].iloc[2] == "same content as an earlier recording of this participant"
+    assert mark_duplicates(marked).equals(marked)
+    freed = mark_duplicates(marked.drop(index=0))
+    assert freed["status"].tolist() == ["usable", "usable"], "the first has gone since"
     assert table["status"].tolist() == ["usable"] * 3
 
 

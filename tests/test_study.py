@@ -82,9 +82,22 @@ def test_a_settled_file_is_not_read_again(study: Study) -> None:
 def test_a_damaged_provenance_means_stale_not_a_crash(study: Study) -> None:
     """Half a JSON file, as after a disk failure, makes the stage run again."""
     (study.path / "in.txt").write_text("a")
-    run_stage(study, "a")
-    study.provenance_json("copy").write_text('{"stage": "co')
-    assert not is_fresh(study)
+    for content in (b'{"stage": "co', b"null", b"[1]", b"\xff", b"{}"):
+        run_stage(study, "a")
+        assert is_fresh(study)
+        study.provenance_json("copy").write_bytes(content)
+        assert not is_fresh(study), content
+        (study.path / "cache" / "hashes.json").write_bytes(content)
+        assert not is_fresh(Study(study.path)), content
+
+
+def test_what_cannot_be_read_is_one_clear_error(study: Study) -> None:
+    """A pipe would be waited for; a link may lead in a circle."""
+    os.mkfifo(study.path / "pipe")
+    (study.path / "circle").symlink_to("circle")
+    for name in ("pipe", "circle", "missing"):
+        with pytest.raises(StudyError, match=f"cannot read .*{name}"):
+            study.sha256(study.path / name)
 
 
 def test_a_folder_that_is_no_study_says_what_to_do(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def encode(
         encoder=encoder,
         faces=faces,
         protocol=protocol,
+        pattern=pattern,
     )
     result = pipeline.encode(
         study,

@@ -25,7 +25,9 @@ def ingest(
     """
     from emoclip_clinic import pipeline
 
-    study = pipeline.open_or_create(view.study_path, recordings=folder, seed=view.seed)
+    study = pipeline.open_or_create(
+        view.study_path, recordings=folder, seed=view.seed, pattern=pattern
+    )
     result = pipeline.ingest(
         study, folder, pattern=pattern, decode=not quick, progress=view.progress
     )

@@ -37,7 +37,9 @@ def predict(
     """
     from emoclip_clinic import pipeline
 
-    study = pipeline.open_or_create(view.study_path, recordings=folder, seed=view.seed)
+    study = pipeline.open_or_create(
+        view.study_path, recordings=folder, seed=view.seed, pattern=pattern
+    )
     result = pipeline.predict(
         study,
         folder,

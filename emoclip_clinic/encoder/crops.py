@@ -164,5 +164,7 @@ def face_crops(
 def _between(one: Box, other: Box, place: Place) -> Box:
     share = (place.position - place.before) / (place.after - place.before)
     # as any other place writes it: a crop's edge on half a pixel is rounded by the last bit
-    sides = [(1 - share) * getattr(one, side) + share * getattr(other, side) for side in "xywh"]
-    return Box(*sides, 0.0)
+    x, y, w, h = (
+        (1 - share) * getattr(one, side) + share * getattr(other, side) for side in "xywh"
+    )
+    return Box(x, y, w, h, 0.0)

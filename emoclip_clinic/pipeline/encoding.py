@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ import pandas as pd
 
 from emoclip_clinic import features, files
 from emoclip_clinic import weights as store
-from emoclip_clinic.encoder import checkpoint_path, load_encoder
-from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.encoder import ENCODERS, checkpoint_path, load_encoder
+from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.ingesting import ingest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["encode", "encode_stage", "unencoded"]
 
 BATCH_FRAMES = 32
+CHANGED = "the file changed or went away while it was encoded"
 
 
 def encode_stage(label: str) -> str:
@@ -82,7 +84,7 @@ def encode(
     stamp = study.stamp(
         encode_stage(job.label), [study.recordings_csv], job.settings, encoder=job.encoder_sha256
     )
-    fresh = found.fresh and study.is_fresh(stamp)
+    fresh = study.is_fresh(stamp)
     if not fresh:
         _encode_all(study, job, usable, stamp, device, progress)
     return _result(study, job.label, found, fresh)
@@ -117,6 +119,9 @@ def _job(
 ) -> _Job:
     settings = study.settings.encode
     name, finder = encoder or settings.encoder, faces or settings.faces
+    if name not in ENCODERS and (study.path / name).is_file():
+        # study.toml's paths are relative to the study
+        name = str(study.path / name)
     chosen = protocol or settings.protocol
     if isinstance(chosen, str):
         chosen = read_protocol(chosen, study.path)
@@ -147,12 +152,19 @@ def _encode_all(
     model = load_encoder(job.encoder, weights_dir=job.weights, device=device)
     finder = _face_finder(job)
     rows = usable.to_dict("records")
+    changed = {}
     for done, row in enumerate(rows):
         progress("recordings", done, len(rows))
-        path, key = paths[row["recording"]], job.key(row["sha256"])
-        if features.read_key(path) != key:
-            made = _encode_one(study.path / row["path"], row, job, model, finder, progress)
-            features.write(path, made, key)
+        source, path = study.path / row["path"], paths[row["recording"]]
+        key = job.key(row["sha256"])
+        if features.read_key(path) == key:
+            continue
+        made = _encode_one(source, row, job, model, finder, progress)
+        if _content(study, source) != row["sha256"]:
+            # no key: the next run tries again
+            made, key = _failed(row, model, CHANGED), ""
+            changed[row["recording"]] = CHANGED
+        features.write(path, made, key)
     progress("recordings", len(rows), len(rows))
     every = [features.read(path) for path in paths.values()]
     segments = [pd.DataFrame(columns=list(SEGMENT_COLUMNS)), *(one.segments for one in every)]
@@ -162,10 +174,10 @@ def _encode_all(
     quality = [pd.DataFrame(columns=list(QUALITY_COLUMNS)), *(one.quality for one in every)]
     files.write_csv(folder / "quality.csv", pd.concat(quality, ignore_index=True))
     study.record(
-        stamp,
+        replace(stamp, inputs={**stamp.inputs, **changed}),
         [folder / "segments.csv", folder / "quality.csv", *paths.values()],
         device=str(model.device),
-        encoder=job.encoder,
+        encoder=job.encoder if job.encoder in ENCODERS else study.relative(Path(job.encoder)),
         notice=model.notice,
         dim=model.dim,
     )
@@ -207,16 +219,27 @@ def _encode_one(
             progress=lambda done, total: progress("frames", done, total),
         )
     except RecordingError as error:
-        stop_s = float(row["duration_s"])
-        failed = [(name, 0, 0.0, stop_s, 0, float("nan"), False, "excluded", str(error))]
-        return features.RecordingFeatures(
-            recording=name,
-            encoder=model.name,
-            fingerprint=model.fingerprint,
-            segments=pd.DataFrame(failed, columns=list(SEGMENT_COLUMNS)),
-            vectors=np.zeros((0, model.dim), np.float32),
-            notice=model.notice,
-        )
+        return _failed(row, model, str(error))
+
+
+def _content(study: Study, path: Path) -> str:
+    with contextlib.suppress(StudyError):
+        return study.sha256(path)
+    return ""
+
+
+def _failed(row: Mapping[Any, Any], model: VideoEncoder, reason: str) -> features.RecordingFeatures:
+    """No vectors, and a segment over the whole recording that says why."""
+    name, stop_s = row["recording"], float(row["duration_s"])
+    segment = (name, 0, 0.0, stop_s, 0, float("nan"), False, "excluded", reason)
+    return features.RecordingFeatures(
+        recording=name,
+        encoder=model.name,
+        fingerprint=model.fingerprint,
+        segments=pd.DataFrame([segment], columns=list(SEGMENT_COLUMNS)),
+        vectors=np.zeros((0, model.dim), np.float32),
+        notice=model.notice,
+    )
 
 
 def unencoded(segments: pd.DataFrame) -> pd.DataFrame:

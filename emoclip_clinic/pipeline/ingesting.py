@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emoclip_clinic import __version__, files
+from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.recordings import (
+    AGAIN,
     Recording,
     exclusion_table,
     exclusions,
@@ -21,13 +26,14 @@ from emoclip_clinic.recordings import (
     recording_table,
     write_recordings,
 )
-from emoclip_clinic.scan import Found, Scan, scan
+from emoclip_clinic.scan import Found, Scan, named_apart, scan
 from emoclip_clinic.study import Study
 from emoclip_clinic.video.examine import QUALITY_COLUMNS, examine
 
 __all__ = ["ingest"]
 
 NAMED = 5
+NOTHING = files.sha256_bytes(b"")
 GONE = "the file is no longer there"
 
 
@@ -42,7 +48,8 @@ def ingest(
     """Probe, hash and check every recording below `folder`.
 
     What was probed before, by content, is not probed again. Recordings of other folders that the
-    study already lists stay; one that has gone from `folder` stays as a row with that reason.
+    study already lists stay, under their ids; one that has gone from `folder` stays as a row with
+    that reason, unless its content is found in another place: then it was moved.
 
     Parameters
     ----------
@@ -62,38 +69,62 @@ def ingest(
     """
     pattern = pattern or study.settings.encode.pattern or None
     seen = scan(folder, pattern)
-    hashes = {}
+    contents = {}
     for done, found in enumerate(seen.found):
         progress("hashing", done, len(seen.found))
-        hashes[found.recording] = study.sha256(found.path)
+        contents[study.relative(found.path)] = _content(study, found.path)
     progress("hashing", len(seen.found), len(seen.found))
-    stamp = study.stamp(
-        "ingest",
-        [],
-        {"pattern": pattern, "decode": decode, "folder": study.relative(folder)},
-        **{study.relative(found.path): hashes[found.recording] for found in seen.found},
-    )
+    settings = {"pattern": pattern, "decode": decode, "folder": study.relative(folder)}
+    stamp = study.stamp("ingest", [], settings, **contents)
     fresh = study.is_fresh(stamp)
     if not fresh:
-        rows, quality = [], []
-        for done, found in enumerate(seen.found):
-            progress("probing", done, len(seen.found))
-            row, measures = _examine(study, found, hashes[found.recording], decode)
-            rows.append(row)
-            quality.append(measures)
-        progress("probing", len(seen.found), len(seen.found))
-        table, others = _with_the_others(study, folder, recording_table(rows))
-        measured = pd.concat([*quality, others], ignore_index=True)
-        files.write_csv(study.quality_csv, measured)
-        write_recordings(study.recordings_csv, mark_duplicates(table))
+        _write_tables(study, folder, seen, contents, decode, progress)
         study.record(stamp, [study.recordings_csv, study.quality_csv])
     return _result(study, seen, folder, fresh)
+
+
+def _content(study: Study, path: Path) -> str:
+    """SHA-256 of a recording; of nothing where it cannot be read: `examine` says why."""
+    with contextlib.suppress(StudyError):
+        return study.sha256(path)
+    return NOTHING
+
+
+def _write_tables(
+    study: Study,
+    folder: Path,
+    seen: Scan,
+    contents: Mapping[str, str],
+    decode: bool,
+    progress: Progress,
+) -> None:
+    """Examine what was found; write it and what is known of other folders, in order of the ids."""
+    others = _others(study, folder, contents)
+    gone = others["reason"] == GONE
+    named = named_apart(seen.found, others.loc[~gone, "recording"])
+    rows, measures = [], []
+    for done, found in enumerate(named):
+        progress("probing", done, len(named))
+        row, measured = _examine(study, found, contents[study.relative(found.path)], decode)
+        rows.append(row)
+        measures.append(measured)
+    progress("probing", len(named), len(named))
+    new = recording_table(rows)
+    # one that has gone leaves its id to the one that came in its place
+    others = others[~others["recording"].isin(new["recording"])]
+    quality = pd.concat([*measures, _quality_of(study, others)], ignore_index=True)
+    table = pd.concat([new, others]).sort_values("recording", ignore_index=True)
+    files.write_csv(study.quality_csv, quality.sort_values("recording", kind="stable"))
+    write_recordings(study.recordings_csv, mark_duplicates(table))
 
 
 def _examine(
     study: Study, found: Found, sha256: str, decode: bool
 ) -> tuple[Recording, pd.DataFrame]:
     """Examine a recording, or take what was found when its content was examined before."""
+    if sha256 == NOTHING:
+        # what could not be read now may be read another time
+        return examine(found, study.relative(found.path), sha256, decode)
     cache = study.path / "cache" / "probes" / f"{sha256}{'' if decode else '-quick'}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(cache.read_text(encoding="utf-8"))
@@ -114,25 +145,37 @@ def _examine(
     return row, quality
 
 
-def _with_the_others(
-    study: Study, folder: Path, new: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Add the rows of other folders, and those of files that have gone from this one."""
-    nothing = pd.DataFrame(columns=list(QUALITY_COLUMNS))
+def _others(study: Study, folder: Path, contents: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of other folders that were ingested, and of files that have gone from this one."""
     if not study.recordings_csv.is_file():
-        return new, nothing
+        return recording_table([])
     old = read_recordings(study.recordings_csv)
-    here = folder.resolve()
-    inside = old["path"].map(lambda path: (study.path / path).resolve().is_relative_to(here))
-    # a file that was renamed is there under its new name
-    gone = inside & ~old["path"].isin(new["path"]) & ~old["sha256"].isin(new["sha256"])
-    old.loc[gone, ["status", "reason"]] = ["excluded", GONE]
-    kept = old[(~inside | gone) & ~old["recording"].isin(new["recording"])]
-    quality = pd.read_csv(study.quality_csv, dtype={"recording": str, "note": str})
-    return (
-        pd.concat([new, kept], ignore_index=True),
-        quality[quality["recording"].isin(kept["recording"])],
+    here = os.path.realpath(folder)
+    places = [study.path / path for path in old["path"]]
+    inside = np.array(
+        [Path(os.path.realpath(place)).is_relative_to(here) for place in places], bool
     )
+    there = np.array([place.is_file() for place in places], bool)
+    moved = ~there & old["sha256"].isin(contents.values())
+    old.loc[inside & ~there, ["status", "reason"]] = ["excluded", GONE]
+    # what lies here and was not found does not match the pattern any more
+    kept: pd.DataFrame = old[~(old["path"].isin(contents) | moved | (inside & there))]
+    return kept
+
+
+def _quality_of(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of quality.csv of the recordings of `table`."""
+    if table.empty:
+        return pd.DataFrame(columns=list(QUALITY_COLUMNS))
+    try:
+        every = pd.read_csv(study.quality_csv, dtype={"recording": str, "note": str})
+        every = every[list(QUALITY_COLUMNS)]
+    except (OSError, ValueError, KeyError) as error:
+        raise RecordingError(
+            f"{study.quality_csv.name} cannot be read: {error}. The same holds for "
+            f"{study.recordings_csv.name}: {AGAIN}"
+        ) from error
+    return every[every["recording"].isin(table["recording"])]
 
 
 def _result(study: Study, seen: Scan, folder: Path, fresh: bool) -> StageResult:

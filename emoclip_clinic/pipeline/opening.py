@@ -22,6 +22,7 @@ def open_or_create(
     encoder: str | None = None,
     faces: str | None = None,
     protocol: str | None = None,
+    pattern: str | None = None,
 ) -> Study:
     """Open the study in `path`; where there is none, make one for the folder `recordings`.
 
@@ -38,7 +39,9 @@ def open_or_create(
         raise RecordingError(
             f"{recordings} is not a folder. Give the folder that holds the recordings."
         )
-    given = {"encoder": encoder, "faces": faces, "protocol": protocol}
+    if encoder is not None and Path(encoder).is_file():
+        encoder = _as_seen_from(path, Path(encoder))
+    given = {"encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern}
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),
         encode=replace(EncodeSettings(), **{key: value for key, value in given.items() if value}),

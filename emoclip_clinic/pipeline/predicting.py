@@ -56,13 +56,13 @@ def predict(
     if not (model_dir / ENCODING_JSON).is_file():
         raise StudyError(f"{model_dir} holds no fitted model: give a folder such as models/panss.")
     model = load(model_dir)
-    how = json.loads((model_dir / ENCODING_JSON).read_text(encoding="utf-8"))
+    encoder, faces, protocol = _encoding(model_dir)
     encoded = encode(
         study,
         folder,
-        encoder=how["encoder"],
-        faces=how["faces"],
-        protocol=EncodingProtocol(**how["protocol"]),
+        encoder=encoder,
+        faces=faces,
+        protocol=protocol,
         pattern=pattern,
         device=device,
         weights=weights,
@@ -70,7 +70,7 @@ def predict(
     )
     recordings = require_recordings(study)
     usable = recordings[recordings["status"] == "usable"]
-    label = encoder_label(how["encoder"])
+    label = encoder_label(encoder)
     table = features.read_folder(study.features_dir(label), list(usable["recording"]))
     if table.segments.empty:
         raise StudyError("no window of any recording could be encoded: see segments.csv for why.")
@@ -86,3 +86,18 @@ def predict(
         notes=(*encoded.notes, *sorted({note for note in scores["note"] if note})),
         summary={"n_recordings": len(x), "n_targets": len(model.targets)},
     )
+
+
+def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol]:
+    """Read how the model's recordings were encoded: encoder, face finder, protocol."""
+    try:
+        how = json.loads((model_dir / ENCODING_JSON).read_text(encoding="utf-8"))
+        protocol = EncodingProtocol(**how["protocol"])
+        encoder, faces = str(how["encoder"]), str(how["faces"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            f"{model_dir / ENCODING_JSON} is damaged. Run 'emoclip-clinic fit' again."
+        ) from error
+    # a checkpoint's path is relative to the study of the model: models/SCALE lies two folders in
+    checkpoint = model_dir.absolute().parents[1] / encoder
+    return str(checkpoint) if checkpoint.is_file() else encoder, faces, protocol

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from emoclip_clinic import ratings, scales, scoring
+from emoclip_clinic.encoder import ENCODERS
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.recordings import read_recordings
 from emoclip_clinic.resources import close_matches, find
@@ -26,6 +27,9 @@ __all__ = [
     "require_recordings",
     "scale_file",
 ]
+
+
+CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,11 @@ def scale_file(study: Study, scale_id: str) -> Path:
 
 def encoder_label(encoder: str) -> str:
     """Name an encoder's folder of features: a registry name, or a checkpoint's without suffix."""
-    return safe_id(Path(encoder).stem if Path(encoder).suffix else encoder)
+    path = Path(encoder)
+    if encoder in ENCODERS or path.suffix not in CHECKPOINTS:
+        return safe_id(path.name)
+    # a file that is called as the registry's is not the registry's
+    return safe_id(f"{path.stem}-file" if path.stem in ENCODERS else path.stem)
 
 
 def require_recordings(study: Study) -> pd.DataFrame:

@@ -70,6 +70,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _check_file(path: Path) -> None:
+    # a named pipe would keep its reader waiting for ever
+    if path.exists() and not path.is_file():
+        raise RecordingError("not a regular file")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
