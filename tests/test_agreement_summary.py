@@ -140,7 +140,7 @@ def test_pearson_is_of_what_the_model_says_beyond_its_mean() -> None:
     for sessions in (predictions, predictions[:-1].query("participant != '023'")):
         rows = pick(table(scored, sessions), "model-consensus", "model", "consensus")
         assert np.isnan(rows.value["Pearson"])
-        assert "undefined" in rows.note["Pearson"]
+        assert rows.note["Pearson"] == "undefined: the model says nothing beyond the mean"
 
 
 def test_rater_and_model_meet_the_same_others_on_the_same_subjects() -> None:

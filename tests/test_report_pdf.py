@@ -234,6 +234,31 @@ blocks = ["title", "summary", "participants", "agreement", "forest", "pairs", "p
 """
 
 
+def test_several_recordings_of_a_visit_are_one_point_of_a_bland_altman_plot() -> None:
+    """The lines are of visits, so the points are too; the scatter plot shows recordings."""
+    predictions = data().predictions.assign(recording="first")
+    again = predictions.assign(recording="second", predicted=predictions["predicted"] + 1)
+    twice = replace(data(), predictions=pd.concat([predictions, again]))
+    n = len(predictions.drop_duplicates(["participant", "session"]))
+    assert f"n = {n}, bias" in words(twice, "bland_altman")
+    assert f"n = {2 * n}, CCC" in words(twice, "scatter")
+
+
+def test_a_part_of_the_cohort_says_that_the_models_saw_all_of_it() -> None:
+    """Numbers of a site are of models that were trained on every site."""
+    assert "whole study" not in words(data(), "methods")
+    text = words(replace(data(), cohort="site=A"), "methods")
+    assert "trained on participants of the whole study" in text
+    assert "with site=A" in text
+
+
+def test_the_correlation_of_the_model_is_explained_wherever_it_is_used() -> None:
+    """The table, the methods and the glossary say that it is of the prediction less the mean."""
+    assert "beyond the mean of its training data" in words(data(), "performance")
+    assert "beyond the mean of its training data" in words(data(), "glossary")
+    assert "the prediction less the mean of the training data" in words(data(), "methods")
+
+
 def test_a_target_that_the_scale_lacks_is_an_error() -> None:
     """A template that asks for N1 on a scale without it names the targets there are."""
     block = {"block": "scatter", "targets": ["N99"]}

@@ -273,10 +273,17 @@ def _estimates(
         ]
         found = [*icc_estimates(scores[:, :2]), *concordance_estimates(x, y), *limits]
         if departure is not None:
-            found += [pearson_estimate(departure, y, note="of the departure from the mean")]
+            found += [_pearson_of_model(departure, y)]
     # of two rows of a name the later
     by_name = {row.name: row for row in found}
     return [by_name[name] for name in STATISTICS if name in by_name]
+
+
+def _pearson_of_model(departure: NDArray[np.float64], y: NDArray[np.float64]) -> Estimate:
+    row = pearson_estimate(departure, y, note="of the departure from the mean")
+    if len(departure) and not departure.any():
+        return replace(row, note="undefined: the model says nothing beyond the mean")
+    return row
 
 
 def _weighted(

@@ -12,6 +12,7 @@ import pandas as pd
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.running import run
+from emoclip_clinic.report.numbers import interval, number
 from emoclip_clinic.settings import EncodeSettings, ReportSettings, Settings, StudySettings
 from emoclip_clinic.study import Study
 
@@ -105,5 +106,6 @@ def summary(folder: Path) -> list[tuple[str, str, str, str]]:
 
 
 def _found(table: pd.DataFrame, target: str) -> tuple[str, str]:
-    row = table.loc[target]
-    return f"{row['value']:.2f}", f"{row['ci_low']:.2f} to {row['ci_high']:.2f}"
+    # a model that says nothing beyond the mean correlates with nothing: a dash
+    value, low, high = table.loc[[target], ["value", "ci_low", "ci_high"]].to_numpy(float)[0]
+    return number(value), interval(low, high)

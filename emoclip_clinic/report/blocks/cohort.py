@@ -155,7 +155,7 @@ def recordings(context: Context, options: NoOptions) -> list[Flowable]:
     visits = table.groupby("participant")["session"].nunique()
     described = [
         ("visits", visits, 1),
-        ("duration_min", pd.to_numeric(table["duration_s"]) / 60, 1),
+        ("duration_min", pd.to_numeric(table["duration_s"]) / 60, 2),
         ("height", pd.to_numeric(table["height"]), 0),
         ("fps_mean", pd.to_numeric(table["fps_mean"]), 2),
         ("windows_used", pd.to_numeric(windows["n_used"]), 0),

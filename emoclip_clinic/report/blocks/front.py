@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from reportlab.platypus import (
     Flowable,
@@ -221,7 +220,7 @@ def _in_points(context: Context, target: str) -> list[str]:
         return []
     row = data.targets[data.targets["target"] == target].iloc[0]
     digits = scale_digits(float(row["minimum"]), float(row["maximum"]))
-    ends: dict[str, Any] = {"low": number(lower.value, digits), "high": number(upper.value, digits)}
+    ends = {"low": _full(context, lower, digits), "high": _full(context, upper, digits)}
     direction = "unbiased" if bias.low <= 0 <= bias.high else "over" if bias.value > 0 else "under"
     return [
         context.texts(f"summary.bias_{direction}", target=data.label(target),

@@ -90,6 +90,8 @@ def _prediction(context: Context) -> list[str]:
         sentences += _say(
             context, "repeated", folds=facts.folds, repeats=facts.repeats, inner=facts.inner_folds
         )
+    if context.data.cohort:
+        sentences += _say(context, "cohort", cohort=context.data.cohort)
     return [*sentences, *_say(context, "performance", resamples=facts.fit_resamples)]
 
 

@@ -93,6 +93,10 @@ def _panels(context: Context, options: Selection, limits: bool = False) -> list[
         rows = table[table["target"] == target].dropna(subset=["observed", "predicted"])
         if rows.empty:
             continue
+        if limits:
+            # bias and limits are of visits: recordings of one visit are averaged, as in agreement
+            visit = ["participant", "session"]
+            rows = rows.groupby(visit, sort=False)[["observed", "predicted"]].mean()
         bias, lower, upper = (
             overall(data, target, "model-consensus", name)
             for name in ("bias", "LoA lower", "LoA upper")
