@@ -266,12 +266,24 @@ def test_the_report_names_nobody(done: ec.Study) -> None:
 
 
 def test_a_part_of_the_cohort_has_its_own_report(done: ec.Study) -> None:
-    """`--cohort site=A` holds the people of that site and leaves the whole report alone."""
+    """`--cohort site=A` holds the people of that site and leaves the whole report alone.
+
+    Its performance, from the out-of-fold predictions of these people, stands in a table beside it.
+    """
     whole_report = sha256_file(done.path / "reports" / "cains.pdf")
     result = ec.pipeline.report(done, "cains", cohort="site=A")
     table = pd.read_csv(done.agreement_csv("cains_site-A"))
     assert table["n_participants"].max() == 6
     assert result.written[0] != done.path / "reports" / "cains.pdf"
+    skill = pd.read_csv(result.written[1])
+    mae = skill[(skill["model"] == "ridge") & (skill["metric"] == "mae")].set_index("target")
+    assert set(mae["n_participants"]) == {6}
+    rows = pd.read_csv(done.predictions_csv("cains"), dtype={"participant": str})
+    people = pd.read_csv(done.participants_csv, dtype=str)
+    of_site = rows["participant"].isin(people.loc[people["site"] == "A", "participant"])
+    own = rows[of_site & (rows["model"] == "ridge")]
+    error = (own["observed"] - own["predicted"]).abs().groupby(own["target"]).mean()
+    pd.testing.assert_series_equal(mae["value"].sort_index(), error, check_names=False)
     assert sha256_file(done.path / "reports" / "cains.pdf") == whole_report
     with pytest.raises(StudyError, match=r"nobody has site C\. Values: A, B"):
         ec.pipeline.report(done, "cains", cohort="site=C")

@@ -64,7 +64,7 @@ def report(
     agreed = agree(study, scale_id, cohort=cohort, progress=progress)
     name = template or study.settings.report.template
     layout = pdf.load_template(name, study.path)
-    target = study.report_pdf(cohort_slug(scale_id, cohort))
+    target, *tables = written = _outputs(study, cohort_slug(scale_id, cohort), cohort)
     label = str(record["settings"]["encoder"])
     inputs = [
         *agreed.written,
@@ -80,21 +80,31 @@ def report(
     ]
     said = {"study": asdict(study.settings), "cohort": cohort, "template": name}
     stamp = study.stamp(f"report-{cohort_slug(scale_id, cohort)}", inputs, said)
-    fresh = study.is_fresh(stamp)
-    if not fresh:
+    if not (fresh := study.is_fresh(stamp)):
         progress("report", 0, 1)
         rated = read_rated(study, scale_id)
         data = _gather(study, rated, cohort, agreed.written[0], label, stamp.inputs)
         files.write_bytes(target, pdf.build(data, layout))
-        study.record(stamp, [target])
+        for table in tables:
+            files.write_csv(table, data.performance)
+        study.record(stamp, written)
         progress("report", 1, 1)
     return StageResult(
         stage="report",
         message="up to date." if fresh else "the report is written.",
-        written=(target,),
+        written=tuple(written),
         notes=agreed.notes,
         fresh=fresh and agreed.fresh,
     )
+
+
+def _outputs(study: Study, name: str, cohort: str) -> list[Path]:
+    """Name the PDF and, of a part of the cohort, the table of performance that `fit` has not made.
+
+    Every number of a report stands in a table.
+    """
+    target = study.report_pdf(name)
+    return [target, *([target.with_name(f"{name}_performance.csv")] if cohort else [])]
 
 
 def _gather(
