@@ -178,7 +178,13 @@ def read_folder(folder: Path, recordings: Iterable[str]) -> FeatureTable:
     StudyError
         There is none at all, or they were made by different encoders.
     """
-    every = [read(path) for path in _existing(folder, recordings)]
+    names = list(recordings)
+    if not names:
+        raise StudyError(
+            "no recording is both usable and wanted here: see status and reason in recordings.csv, "
+            "and compare its participants and sessions with those of the ratings."
+        )
+    every = [read(path) for path in _existing(folder, names)]
     if not every:
         raise StudyError(
             f"{folder} holds no features of these recordings. Run 'emoclip-clinic encode' first."

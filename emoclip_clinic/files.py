@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +21,10 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["atomic_path", "sha256_bytes", "sha256_file", "write_bytes", "write_csv", "write_json"]
+__all__ = [
+    "atomic_path", "sha256_bytes", "sha256_file", "shell_word", "write_bytes", "write_csv",
+    "write_json",
+]  # fmt: skip
 
 CHUNK_BYTES = 1 << 20
 
@@ -114,6 +118,12 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically, keys sorted, so that equal content means equal bytes."""
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_bytes(path, text.encode() + b"\n")
+
+
+def shell_word(path: Path) -> str:
+    """Write a path as it is typed in a command: quoted, and never taken for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def sha256_bytes(content: bytes) -> str:

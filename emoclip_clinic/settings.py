@@ -19,6 +19,7 @@ __all__ = [
     "ReportSettings",
     "Settings",
     "StudySettings",
+    "check_settings",
     "read_settings",
     "to_toml",
 ]
@@ -118,10 +119,21 @@ def read_settings(path: Path) -> Settings:
         The file is not TOML, or has a key or value that is not allowed.
     """
     settings = from_table(Settings, read_toml(path), path.name)
+    check_settings(settings, path.name)
+    return settings
+
+
+def check_settings(settings: Settings, where: str) -> None:
+    """Check every value that has a range.
+
+    Raises
+    ------
+    SettingsError
+        Some are not allowed; the message begins with `where` they stand.
+    """
     problems = _problems(settings)
     if problems:
-        raise SettingsError(f"{path.name}: {'; '.join(problems)}")
-    return settings
+        raise SettingsError(f"{where}: {'; '.join(problems)}")
 
 
 def _problems(settings: Settings) -> list[str]:

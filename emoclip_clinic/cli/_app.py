@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -216,13 +217,13 @@ class Screen:
             for path in result.written[1:]:
                 self.say(f"  wrote {_place(path, study)}")
         if result.next_command and not more_follows:
-            self.say(f"Next: {result.next_command}")
+            self.say(f"Next: {result.next_command}{_study_option(study)}")
 
     def finish(self) -> None:
         """Print the JSON, where it was asked for."""
         if self.as_json:
             content = self._results[0] if len(self._results) == 1 else {"stages": self._results}
-            sys.stdout.write(json.dumps(content, ensure_ascii=False, default=str) + "\n")
+            _print_json(content)
 
 
 def _place(path: Path, study: Study | None) -> str:
@@ -232,14 +233,25 @@ def _place(path: Path, study: Study | None) -> str:
     return relative if Path(relative).is_absolute() else str(study.path / relative)
 
 
+def _study_option(study: Study | None) -> str:
+    from emoclip_clinic.files import shell_word
+
+    return f" --study {shell_word(study.path)}" if study and study.path != Path() else ""
+
+
 def _print(text: str) -> None:
     # data may hold square brackets, which rich would read as styles
     typer.echo(text, err=True)
 
 
+def _print_json(content: dict[str, Any]) -> None:
+    # ASCII: names need not be Unicode, and not every terminal knows every letter
+    typer.echo(json.dumps(content, default=str))
+
+
 def _fail(screen: Screen, message: str, code: int) -> None:
     if screen.as_json:
-        sys.stdout.write(json.dumps({"error": message}, ensure_ascii=False) + "\n")
+        _print_json({"error": message})
     _print(f"error: {message}" if code == EXIT_ERROR else message)
     raise typer.Exit(code)
 
@@ -250,6 +262,10 @@ def screen(view: Screen) -> Iterator[Screen]:
 
     Exit codes: 0 done, 1 a ClinicError, 3 done but something was left out, 130 stopped by Ctrl-C.
     """
+    if os.access(view.study_path, os.W_OK):
+        # matplotlib keeps a list of the fonts it finds: nothing is written outside the study
+        fonts = view.study_path.absolute() / "cache" / "matplotlib"
+        os.environ.setdefault("MPLCONFIGDIR", str(fonts))
     try:
         with contextlib.ExitStack() as stack:
             if not view.quiet and not view.as_json and sys.stderr.isatty():
@@ -257,6 +273,11 @@ def screen(view: Screen) -> Iterator[Screen]:
             yield view
     except ClinicError as error:
         _fail(view, str(error), EXIT_ERROR)
+    except BrokenPipeError:
+        # whoever read the output has seen enough
+        raise
+    except OSError as error:
+        _fail(view, f"the system refused to read or write: {error}.", EXIT_ERROR)
     except KeyboardInterrupt:
         _fail(
             view,

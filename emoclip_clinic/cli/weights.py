@@ -89,5 +89,8 @@ def path(view: Screen, name: NameArgument, weights: WeightsOption = None) -> Non
     """Print where verified weights lie."""
     from emoclip_clinic import weights as store
 
-    typer.echo(store.path(name, weights))
-    view.quiet = True
+    found = store.path(name, weights)
+    if view.as_json:
+        view.table(["name", "path"], [[name, found]])
+    else:
+        typer.echo(found)

@@ -193,7 +193,7 @@ def _result(study: Study, seen: Scan, folder: Path, fresh: bool) -> StageResult:
         notes=_notes(seen.left_alone, folder),
         summary={"n_recordings": len(table), "n_usable": n_usable},
         fresh=fresh,
-        next_command=f"emoclip-clinic encode {folder}",
+        next_command=f"emoclip-clinic encode {files.shell_word(folder)}",
     )
 
 

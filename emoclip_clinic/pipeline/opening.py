@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from emoclip_clinic import files, ratings, scales
+from emoclip_clinic.encoder import ENCODERS, checkpoint_path
 from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import StageResult
-from emoclip_clinic.settings import EncodeSettings, Settings, StudySettings
+from emoclip_clinic.scan import scan
+from emoclip_clinic.segments import read_protocol
+from emoclip_clinic.settings import EncodeSettings, Settings, StudySettings, check_settings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 
 __all__ = ["init", "open_or_create"]
@@ -30,8 +33,10 @@ def open_or_create(
 
     Raises
     ------
-    RecordingError
-        There is no study yet, and `recordings` is no folder: nothing is made.
+    ClinicError
+        There is no study yet, and what is given cannot be used: `recordings` is no folder or holds
+        no recording, the pattern matches none, encoder, face finder or protocol are unknown.
+        Nothing is made then.
     """
     if (path / SETTINGS_FILE).is_file():
         return Study(path, seed=seed)
@@ -39,8 +44,9 @@ def open_or_create(
         raise RecordingError(
             f"{recordings} is not a folder. Give the folder that holds the recordings."
         )
-    if encoder is not None and Path(encoder).is_file():
-        encoder = _as_seen_from(path, Path(encoder))
+    scan(recordings, pattern)
+    if encoder not in (None, *ENCODERS):
+        encoder = _as_seen_from(path, checkpoint_path(encoder))
     given = {"encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern}
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),
@@ -48,6 +54,8 @@ def open_or_create(
     )
     if seed is not None:
         settings = replace(settings, study=replace(settings.study, seed=seed))
+    check_settings(settings, "the options")
+    read_protocol(settings.encode.protocol, path)
     return Study.create(path, settings)
 
 
@@ -92,5 +100,7 @@ def init(
         message=f"a new study in {folder}: put the recordings into interviews/, "
         f"the raters fill in {', '.join(sheets)}.",
         written=(study.path / SETTINGS_FILE, *(folder / name for name in sheets)),
-        next_command=f"emoclip-clinic encode {folder}/interviews --study {folder}",
+        next_command="emoclip-clinic encode "
+        f"{files.shell_word(folder / settings.study.recordings)} --study "
+        f"{files.shell_word(folder)}",
     )

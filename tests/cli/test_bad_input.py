@@ -32,6 +32,91 @@ def test_an_empty_folder(cli: Type, tmp_path: Path) -> None:
     assert not (tmp_path / "t").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--encoder", "emoklip"),
+        ("--faces", "yes"),
+        ("--protocol", "densest"),
+        ("--pattern", "{person}"),
+        ("--pattern", "{participant}/nobody"),
+    ],
+)
+def test_options_that_cannot_be_used_make_no_study(
+    cli: Type, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    """The next attempt starts from nothing, not from a study.toml with the mistake in it."""
+    (tmp_path / "v").mkdir()
+    write_video(tmp_path / "v" / "x.mp4", numbered_frames(30))
+    answer = cli("encode", tmp_path / "v", "--study", tmp_path / "s", *words)
+    assert answer.code == 1
+    assert words[1] in answer.err
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_to_run_next_can_be_pasted(cli: Type, tmp_path: Path) -> None:
+    """Spaces are quoted, a leading dash is no option, the study is named."""
+    (tmp_path / "-my videos").mkdir()
+    write_video(tmp_path / "-my videos" / "x.mp4", numbered_frames(30))
+    answer = cli("ingest", "--study", "my study", "--", "-my videos")
+    assert answer.code == 0
+    assert "Next: emoclip-clinic encode './-my videos' --study 'my study'\n" in answer.err
+
+
+def test_nothing_usable_says_where_the_reasons_are(cli: Type, study: Path) -> None:
+    """All recordings broken: each is listed, and `fit` points there."""
+    for path in (study / "interviews").rglob("*.mp4"):
+        path.write_bytes(b"")
+    assert cli("encode", study / "interviews", "--study", study).code == 3
+    answer = cli("fit", "--scale", "cains", "--study", study)
+    assert answer.code == 1
+    assert "reason in recordings.csv" in answer.err
+    assert cli("run", "--study", study).code == 1
+
+
+@pytest.mark.parametrize("change", ["semicolons", "cut", "upper case"])
+def test_a_table_that_a_spreadsheet_changed(cli: Type, study: Path, change: str) -> None:
+    """The message says how to make it again, and that works."""
+    path = study / "recordings.csv"
+    before = path.read_text()
+    changed = {
+        "semicolons": before.replace(",", ";"),
+        "cut": before[:700],
+        "upper case": before.replace("true", "TRUE").replace("false", "FALSE"),
+    }
+    path.write_text(changed[change], encoding="utf-8-sig", newline="\r\n")
+    answer = cli("encode", study / "interviews", "--study", study)
+    assert answer.code == 1
+    assert "recordings.csv" in answer.err
+    assert "delete it and run 'emoclip-clinic ingest FOLDER'" in answer.err
+    path.unlink()
+    assert cli("encode", study / "interviews", "--study", study).code == 0
+    assert path.read_text() == before
+
+
+def test_json_is_one_object_in_every_outcome(cli: Type, study: Path) -> None:
+    """Done, up to date, left out or wrong: a program can read it, whatever names hold."""
+    (study / "interviews" / "note\udcff.txt").touch()
+    (study / "interviews" / "émpty.mp4").touch()
+    words = ("--study", study, "--json")
+    for code, verb in [
+        (3, ("encode", study / "interviews")),
+        (1, ("encode", study / "nowhere")),
+        (0, ("fit", "--scale", "cains")),
+        (0, ("agree", "--scale", "cains")),
+        (1, ("fit", "--scale", "nonsense")),
+        (3, ("run",)),
+        (0, ("scales", "list")),
+        (0, ("scales", "show", "cains")),
+        (0, ("weights", "list")),
+        (1, ("weights", "path", "yunet")),
+    ]:
+        answer = cli(*verb, *words)
+        assert answer.code == code, (verb, answer.err)
+        assert isinstance(answer.json, dict)
+        assert ("error" in answer.json) == (code == 1)
+
+
 def test_a_folder_that_is_no_study(cli: Type) -> None:
     """`fit` in the wrong place says how a study is made."""
     answer = cli("fit", "--scale", "panss")
