@@ -14,7 +14,8 @@ from emoclip_clinic.demo.animation import (
     random_stills,
 )
 from emoclip_clinic.demo.captions import CLIP_WORDS, STILL_WORDS, caption, clip_levels, still_levels
-from emoclip_clinic.demo.faces import film, random_camera, random_identity
+from emoclip_clinic.demo.faces import film
+from emoclip_clinic.demo.people import random_camera, random_identity
 
 SIZE_PX = 128
 

@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emoclip_clinic.demo.animation import FPS, Behaviour, animate
-from emoclip_clinic.demo.faces import Camera, Identity, film, random_camera, random_identity
+from emoclip_clinic.demo.faces import film
+from emoclip_clinic.demo.people import Camera, Identity, random_camera, random_identity
 from emoclip_clinic.demo.raters import LOADINGS, RATERS, known_truth, rate, severity
 from emoclip_clinic.errors import TooFewError
 from emoclip_clinic.files import atomic_path, write_csv, write_json
@@ -62,7 +63,7 @@ def make_cohort(
     seed: int = 1,
     n_participants: int = 40,
     duration_s: float = 15.0,
-    progress: Progress | None = None,
+    progress: Progress = lambda what, done, total: None,
 ) -> None:
     """Write a cohort's recordings and ratings, and beside them the truth that made them.
 
@@ -226,7 +227,7 @@ def _film_all(
     visits: Sequence[Visit],
     truncated: Visit,
     duration_s: float,
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     """Draw and compress in two threads: the work is in OpenCV and x264, which let Python go."""
 
@@ -237,8 +238,7 @@ def _film_all(
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done, _ in enumerate(pool.map(one, visits), start=1):
-            if progress is not None:
-                progress("drawing interviews", done, len(visits))
+            progress("drawing interviews", done, len(visits))
 
 
 def _film(path: Path, visit: Visit, duration_s: float, cut: bool) -> None:

@@ -30,7 +30,8 @@ from emoclip_clinic.demo.captions import (
     clip_levels,
     still_levels,
 )
-from emoclip_clinic.demo.faces import film, random_camera, random_identity
+from emoclip_clinic.demo.faces import film
+from emoclip_clinic.demo.people import random_camera, random_identity
 from emoclip_clinic.encoder.architecture import Architecture
 from emoclip_clinic.encoder.checkpoints import load_checkpoint, save_checkpoint
 from emoclip_clinic.encoder.model import VideoEncoder
@@ -95,7 +96,9 @@ def draw_clip(index: int) -> tuple[NDArray[np.uint8], Motion]:
 
 
 def train_encoder(
-    n_people: int = N_PEOPLE, n_clips: int = N_CLIPS, progress: Progress | None = None
+    n_people: int = N_PEOPLE,
+    n_clips: int = N_CLIPS,
+    progress: Progress = lambda what, done, total: None,
 ) -> VideoEncoder:
     """Train the encoder from nothing, and round its weights to half precision.
 
@@ -216,7 +219,7 @@ def _draw(motion: Motion, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _all(
-    what: str, one: Callable[[int], Result], indices: Iterable[int], progress: Progress | None
+    what: str, one: Callable[[int], Result], indices: Iterable[int], progress: Progress
 ) -> list[Result]:
     """Do something for every index in two threads: OpenCV and torch let Python go."""
     indices = list(indices)
@@ -224,8 +227,7 @@ def _all(
     with ThreadPoolExecutor(max_workers=2) as pool:
         for result in pool.map(one, indices):
             results.append(result)
-            if progress is not None:
-                progress(what, len(results), len(indices))
+            progress(what, len(results), len(indices))
     return results
 
 

@@ -1,4 +1,4 @@
-"""Drawn faces: who (an identity), seen by what (a camera), doing what (a motion).
+"""Drawn faces: a person, seen by a camera, in motion, becomes pixels.
 
 A face is a list of polygons in face units: the origin between eyes and mouth, x to the image's
 right, y down, the chin near y = 1. They lie on a bowl that turns with the head, so that a turn
@@ -8,7 +8,6 @@ moves the nose more than the ears, and are filled with anti-aliased edges at sub
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,109 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclip_clinic.demo.animation import Motion
+from emoclip_clinic.demo.people import Camera, Colour, Identity, mix
 
-__all__ = ["Camera", "Identity", "film", "random_camera", "random_identity"]
+__all__ = ["film"]
 
-Colour = tuple[float, float, float]  # red, green, blue, 0 to 255
 Points = NDArray[np.float64]  # (n, 2) in face units
-
-SKINS: tuple[Colour, ...] = (
-    (250, 222, 200), (240, 200, 170), (226, 178, 142), (204, 152, 112),
-    (172, 120, 84), (140, 94, 64), (106, 70, 48), (78, 52, 38),
-)  # fmt: skip
-HAIRS: tuple[Colour, ...] = (
-    (24, 20, 20), (52, 36, 26), (92, 62, 38), (150, 108, 60), (206, 170, 104), (150, 66, 34),
-    (168, 166, 164),
-)  # fmt: skip
-IRISES: tuple[Colour, ...] = ((70, 46, 28), (96, 70, 40), (70, 100, 70), (80, 120, 160))
-HAIRCUTS = ("bald", "short", "long", "curly", "fringe")
 
 SUBPIXEL_BITS = 4
 NOISE_FRAMES = 8  # a bank of camera noise, shifted at random a frame: drawing it anew costs most
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What stays the same while a face moves; lengths in face units."""
-
-    skin: Colour
-    hair: Colour
-    iris: Colour
-    background: Colour
-    clothes: Colour
-    haircut: str
-    glasses: bool
-    beard: bool
-    face_width: float
-    jaw: float
-    """0 a pointed chin to 1 a square one."""
-    eye_distance: float
-    eye_size: float
-    nose_length: float
-    mouth_width: float
-    brow_height: float
-    brow_thickness: float
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Framing, light and sensor of one recording."""
-
-    scale: float
-    """Half the head's height, as a fraction of the frame."""
-    x: float
-    y: float
-    """Where the face's origin is, as fractions of the frame."""
-    light: float
-    side_light: float
-    """Relative difference between the left and the right edge."""
-    warmth: float
-    noise_sd: float
-    """Grey levels of 255."""
-    blur_px: float
 
 
 class Shape(NamedTuple):
     colour: Colour
     points: Points
     stroke: float = 0.0  # line width in face units; 0 fills the polygon
-
-
-def random_identity(rng: np.random.Generator) -> Identity:
-    """Draw a person; no trait depends on another, save that brows and beard have hair's colour."""
-    tone = rng.uniform(0, len(SKINS) - 1)
-    return Identity(
-        skin=_mix(SKINS[int(tone)], SKINS[int(tone) + 1], tone % 1),
-        hair=_jitter(HAIRS[rng.integers(len(HAIRS))], 8, rng),
-        iris=IRISES[rng.integers(len(IRISES))],
-        background=_jitter((150, 155, 160), 60, rng),
-        clothes=_jitter((110, 110, 120), 90, rng),
-        haircut=HAIRCUTS[rng.integers(len(HAIRCUTS))],
-        glasses=bool(rng.random() < 0.3),
-        beard=bool(rng.random() < 0.2),
-        face_width=rng.uniform(0.70, 0.82),
-        jaw=rng.uniform(0.1, 0.9),
-        eye_distance=rng.uniform(0.31, 0.36),
-        eye_size=rng.uniform(0.15, 0.18),
-        nose_length=rng.uniform(0.26, 0.36),
-        mouth_width=rng.uniform(0.27, 0.33),
-        brow_height=rng.uniform(0.19, 0.24),
-        brow_thickness=rng.uniform(0.035, 0.07),
-    )
-
-
-def random_camera(rng: np.random.Generator) -> Camera:
-    """Draw a recording's framing, light and sensor."""
-    return Camera(
-        scale=rng.uniform(0.42, 0.46),
-        x=rng.uniform(0.47, 0.53),
-        y=rng.uniform(0.48, 0.52),
-        light=rng.uniform(0.75, 1.1),
-        side_light=rng.uniform(-0.35, 0.35),
-        warmth=rng.uniform(-0.08, 0.08),
-        noise_sd=rng.uniform(1.5, 5),
-        blur_px=rng.uniform(0.3, 0.7),
-    )
 
 
 def film(
@@ -216,7 +126,7 @@ def _paint(
 def _body(who: Identity) -> tuple[Shape, ...]:
     neck = np.array([[-0.36, 0.55], [0.36, 0.55], [0.42, 1.3], [-0.42, 1.3]])
     return (
-        Shape(_mix(who.skin, (0, 0, 0), 0.22), neck),
+        Shape(mix(who.skin, (0, 0, 0), 0.22), neck),
         Shape(who.clothes, _oval(0, 1.72, 1.35, 0.62)),
     )
 
@@ -234,14 +144,14 @@ def _behind(who: Identity) -> tuple[Shape, ...]:
         for angle in np.linspace(-np.pi, 0, 9):
             x, y = who.face_width * 1.1 * np.cos(angle), 0.85 * np.sin(angle) - 0.2
             shapes += [Shape(who.hair, _oval(x, y, 0.26, 0.26))]
-    shade = _mix(who.skin, (60, 20, 10), 0.15)
+    shade = mix(who.skin, (60, 20, 10), 0.15)
     shapes += [Shape(shade, _oval(side * who.face_width, 0.02, 0.11, 0.2)) for side in (-1, 1)]
     shapes += [Shape(who.skin, _outline(who))]
     if who.beard:
         outline = _outline(who)
         lower = outline[outline[:, 1] > 0.3]
         inner = _oval(0, 0.3, who.face_width * 0.72, 0.3, 0, np.pi)
-        shapes += [Shape(_mix(who.hair, who.skin, 0.25), np.concatenate([lower, inner[::-1]]))]
+        shapes += [Shape(mix(who.hair, who.skin, 0.25), np.concatenate([lower, inner[::-1]]))]
     return tuple(shapes)
 
 
@@ -277,8 +187,8 @@ def _eyes(who: Identity, openness: float, smile: float) -> list[Shape]:
     """White, iris and pupil, then skin over what the lids cover: a smile lifts the lower lid."""
     size, y = who.eye_size, -0.12
     height = 0.62 * size
-    shade = _mix(who.skin, (60, 20, 10), 0.28)
-    lash = _mix(who.skin, (20, 10, 10), 0.8)
+    shade = mix(who.skin, (60, 20, 10), 0.28)
+    lash = mix(who.skin, (20, 10, 10), 0.8)
     shapes = []
     for x in (-who.eye_distance, who.eye_distance):
         u = np.linspace(-1, 1, 9)
@@ -300,7 +210,7 @@ def _eyes(who: Identity, openness: float, smile: float) -> list[Shape]:
 
 
 def _brows(who: Identity, raised: float) -> list[Shape]:
-    colour = _mix(who.hair, (30, 20, 15), 0.4)
+    colour = mix(who.hair, (30, 20, 15), 0.4)
     u = np.linspace(-1, 1, 9)
     shapes = []
     for side in (-1, 1):
@@ -311,7 +221,7 @@ def _brows(who: Identity, raised: float) -> list[Shape]:
         thick = 0.5 * who.brow_thickness * (1.15 - 0.5 * u * side)
         shapes += [Shape(colour, _between(x, y - thick, y + thick))]
     if raised > 0.35:
-        crease = _mix(who.skin, (60, 20, 10), 0.3 * raised)
+        crease = mix(who.skin, (60, 20, 10), 0.3 * raised)
         for y_line in (-0.56, -0.63):
             line = np.stack([0.36 * u, y_line - 0.02 * (1 - u**2)], axis=1)
             shapes += [Shape(crease, line, 0.015)]
@@ -320,8 +230,8 @@ def _brows(who: Identity, raised: float) -> list[Shape]:
 
 @lru_cache
 def _nose(who: Identity) -> tuple[Shape, ...]:
-    dark = _mix(who.skin, (60, 20, 10), 0.35)
-    light = _mix(who.skin, (255, 255, 255), 0.16)
+    dark = mix(who.skin, (60, 20, 10), 0.35)
+    light = mix(who.skin, (255, 255, 255), 0.16)
     tip = -0.08 + who.nose_length
     bridge = np.array([[-0.05, -0.1], [0.05, -0.1], [0.07, tip], [-0.07, tip]])
     side = np.array([[0.055, -0.08], [0.1, tip - 0.03], [0.03, tip + 0.04]])
@@ -340,16 +250,16 @@ def _mouth(who: Identity, smile: float, opened: float) -> list[Shape]:
     line = 0.52 - 0.19 * smile * u**2 + 0.06 * smile * arch
     gap = 0.24 * opened + 0.12 * max(0.0, smile - 0.35)
     upper, lower = line - 0.2 * gap * arch, line + 0.8 * gap * arch
-    lips = _mix(who.skin, (170, 50, 60), 0.5)
+    lips = mix(who.skin, (170, 50, 60), 0.5)
     shapes = [
         Shape(lips, _between(x, upper - 0.055 * arch, lower + 0.075 * arch)),
         Shape((58, 16, 20), _between(x, upper, lower + 0.008 * arch)),
     ]
     if gap > 0.03:
         shapes += [Shape((240, 236, 228), _between(x, upper, upper + 0.55 * gap * arch))]
-    shapes += [Shape(_mix(lips, (20, 0, 0), 0.6), np.stack([x, upper], axis=1), 0.02)]
+    shapes += [Shape(mix(lips, (20, 0, 0), 0.6), np.stack([x, upper], axis=1), 0.02)]
     if smile > 0.15:
-        fold = _mix(who.skin, (60, 20, 10), 0.35 * smile)
+        fold = mix(who.skin, (60, 20, 10), 0.35 * smile)
         for side in (-1, 1):
             bow = side * (half + 0.07 + 0.05 * arch)
             shapes += [Shape(fold, np.stack([bow, 0.34 + 0.16 * u], axis=1), 0.025)]
@@ -370,14 +280,3 @@ def _oval(
 ) -> Points:
     angle = np.linspace(start, stop, 24)
     return np.stack([x + half_width * np.cos(angle), y + half_height * np.sin(angle)], axis=1)
-
-
-def _mix(one: Colour, other: Colour, share: float) -> Colour:
-    red, green, blue = ((1 - share) * a + share * b for a, b in zip(one, other, strict=True))
-    return red, green, blue
-
-
-def _jitter(colour: Colour, spread: float, rng: np.random.Generator) -> Colour:
-    levels = np.clip(np.array(colour) + rng.uniform(-spread, spread, 3), 0, 255)
-    red, green, blue = levels.tolist()
-    return red, green, blue

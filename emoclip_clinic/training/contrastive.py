@@ -74,8 +74,8 @@ def contrastive_loss(logits: torch.Tensor) -> torch.Tensor:
 def train(
     model: VideoEncoder,
     clips: Clips,
-    settings: TrainingSettings | None = None,
-    progress: Progress | None = None,
+    settings: TrainingSettings = TrainingSettings(),  # frozen
+    progress: Progress = lambda what, done, total: None,
 ) -> pd.DataFrame:
     """Train every weight of a model, in place; on a CPU, equal input gives equal weights.
 
@@ -88,7 +88,7 @@ def train(
     settings
         How to train.
     progress
-        Called with what is done, how many steps, and of how many.
+        Called with "training", how many steps are done, and of how many.
 
     Returns
     -------
@@ -102,7 +102,6 @@ def train(
     EncoderError
         The loss is no longer a number, or the model has no text tower.
     """
-    settings = settings or TrainingSettings()
     if len(clips) < settings.batch_size:
         raise TooFewError(
             f"{len(clips)} clips were given for batches of {settings.batch_size}; give more clips "
@@ -116,16 +115,11 @@ def train(
     model.train().requires_grad_(True)
     rows = []
     for step, (epoch, batch) in enumerate(_batches(len(clips), settings), start=1):
-        videos, texts = zip(*(clips[index] for index in batch), strict=True)
-        frames = torch.stack(videos).to(model.device, torch.float32)
-        encode = model.encode_video if frames.ndim == 5 else model.encode_temporal
-        logits = model.similarity(encode(frames), model.encode_text(texts))
-        loss = contrastive_loss(logits)
+        loss = _loss(model, [clips[index] for index in batch])
         if not torch.isfinite(loss):
             raise EncoderError(
                 f"the loss is {loss.item()} at step {step} of {steps}: training cannot go on. "
-                f"Use a learning rate below {settings.learning_rate:g}, and check that no frame "
-                "holds a value that is not a number."
+                f"Use a learning rate below {settings.learning_rate:g}, and check the frames."
             )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
@@ -134,10 +128,16 @@ def train(
         with torch.no_grad():
             model.logit_scale.clamp_(max=LOGIT_SCALE_MAX)
         rows.append((epoch, step, loss.item()))
-        if progress is not None:
-            progress("training", step, steps)
+        progress("training", step, steps)
     model.eval().requires_grad_(False)
     return pd.DataFrame(rows, columns=["epoch", "step", "loss"])
+
+
+def _loss(model: VideoEncoder, batch: Clips) -> torch.Tensor:
+    videos, texts = zip(*batch, strict=True)
+    frames = torch.stack(videos).to(model.device, torch.float32)
+    encode = model.encode_video if frames.ndim == 5 else model.encode_temporal
+    return contrastive_loss(model.similarity(encode(frames), model.encode_text(texts)))
 
 
 def _batches(n_clips: int, settings: TrainingSettings) -> Iterator[tuple[int, list[int]]]:
