@@ -165,3 +165,17 @@ def test_wrong_requests_are_refused(tmp_path: Path, backend: str) -> None:
     with pytest.raises(SettingsError, match="allowed: auto, decord, pyav"):
         read_frames(path, [0], backend="ffmpeg")
     assert list(read_frames(path, [], backend=backend)) == []
+
+
+@needs_decord
+def test_decord_reads_short_recordings_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It decodes ahead of a slow user, so a long recording would fill the memory."""
+    path = write_video(tmp_path / "a.mp4", FRAMES)
+    monkeypatch.setattr(reader, "AHEAD_BYTES", 89 * FRAMES[0].nbytes)
+    with pytest.raises(RecordingError, match="ahead of what is used"):
+        next(read_frames(path, SOME, backend="decord"))
+    assert [frame_number(frame) for frame in read_frames(path, SOME)] == SOME
+    monkeypatch.setattr(reader, "AHEAD_BYTES", 90 * FRAMES[0].nbytes)
+    assert len(list(read_frames(path, SOME, backend="decord"))) == len(SOME)

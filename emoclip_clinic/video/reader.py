@@ -5,7 +5,8 @@ give the same pixels, to the last bit on every file measured: FFmpeg's fast conv
 RGB with the file's own matrix (BT.601 where it names none) and range, chroma repeated rather than
 interpolated. decord is only used for a file of 8 bits that it shows to read alike: the same number
 of frames, at the same times, the same first frame. It counts the hidden frames of an edit list,
-repeats frames that do not decode, and converts 10 bits otherwise.
+repeats frames that do not decode, and converts 10 bits otherwise. While its frames are used it
+decodes on, up to the end of the file if the user is slow: it reads short recordings only.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ BACKENDS = ("auto", "decord", "pyav")
 CHUNK_BYTES = 32 << 20
 """At most so much is read at once by decord, however large the frames are."""
 CHUNK_FRAMES = 16
+AHEAD_BYTES = 512 << 20
+"""A recording whose frames take more than this is too long for decord."""
 SAME_TIME_S = 5e-3
 """decord's times are float32: a millisecond after three hours."""
 SAME_LEVEL = 2
@@ -110,6 +113,8 @@ def _read_either(
         if only:
             raise RecordingError(f"decord does not read it: {error}") from error
         log.info("PyAV reads on from frame %d of those wanted: %s", n_done, error)
+    if n_done < len(wanted):
+        # not above, where the error would keep decord's reader alive
         yield from _read_pyav(path, wanted[n_done:])
 
 
@@ -140,9 +145,10 @@ def _read_decord(
     if wanted[-1] >= len(times_s):
         raise RecordingError(f"frame {wanted[-1]} is wanted, but the last is {len(times_s) - 1}")
     try:
+        truth = _first_frame(path, len(times_s))
         reader = decord.VideoReader(str(path.absolute()), num_threads=1)
         first = reader[0].asnumpy()
-        _check_fit(reader, first, path, times_s)
+        _check_fit(reader, first, truth, times_s)
         n_chunk = min(CHUNK_FRAMES, max(1, CHUNK_BYTES // first.nbytes))
         for start in range(0, len(wanted), n_chunk):
             yield from reader.get_batch(wanted[start : start + n_chunk]).asnumpy()
@@ -151,17 +157,24 @@ def _read_decord(
         raise _UnfitError(str(error).splitlines()[0]) from error
 
 
-def _check_fit(reader: Any, first: Frame, path: Path, times_s: FloatArray) -> None:
+def _first_frame(path: Path, n_frames: int) -> Frame:
+    """Read the first frame, and refuse what shows that decord must not even open the file."""
+    with open_video(path) as (container, stream):
+        frame = next(decode_frames(container, stream))
+        first = _upright(frame, stream)
+    if frame.format.components[0].bits > 8:
+        raise _UnfitError("it converts more than 8 bits otherwise")
+    if n_frames * first.nbytes > AHEAD_BYTES:
+        raise _UnfitError("it would decode ahead of what is used, up to the whole recording")
+    return first
+
+
+def _check_fit(reader: Any, first: Frame, truth: Frame, times_s: FloatArray) -> None:
     if len(reader) != len(times_s):
         raise _UnfitError(f"it counts {len(reader)} frames, {len(times_s)} decode")
     shown_s = reader.get_frame_timestamp(np.arange(len(reader)))[:, 0]
     if np.abs(shown_s - shown_s[0] - times_s).max() > SAME_TIME_S:
         raise _UnfitError("it gives the frames other times")
-    with open_video(path) as (container, stream):
-        frame = next(decode_frames(container, stream))
-        truth = _upright(frame, stream)
-    if frame.format.components[0].bits > 8:
-        raise _UnfitError("it converts more than 8 bits otherwise")
     if truth.shape != first.shape:
         raise _UnfitError("it gives frames of another shape")
     if np.abs(truth.astype(np.int16) - first).max() > SAME_LEVEL:
