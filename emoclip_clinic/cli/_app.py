@@ -157,12 +157,14 @@ class Screen:
         return Study(self.study_path, seed=self.seed)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Move the bar of `what`; the first call makes it."""
+        """Move the bar of `what`; the first call makes it, and it goes when all is done."""
         if self._bar is None:
             return
         if what not in self._tasks:
             self._tasks[what] = self._bar.add_task(what, total=total)
         self._bar.update(self._tasks[what], completed=done, total=total)
+        if done >= total:
+            self._bar.remove_task(self._tasks.pop(what))
 
     def say(self, text: str) -> None:
         """Print a line for people."""
