@@ -78,7 +78,7 @@ def measure(path: Path) -> dict[str, float | str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recording", type=Path, help="instead of a synthetic one")
-    parser.add_argument("--frames", type=int, default=250)
+    parser.add_argument("--frames", type=int, default=180)
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--width", type=int, default=1280)
     given = parser.parse_args()
