@@ -8,9 +8,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import skops.io
-from skops.io.exceptions import UntrustedTypesFoundException
-
 from emoclip_clinic.errors import ClinicError
 from emoclip_clinic.files import sha256_bytes, write_bytes, write_json
 from emoclip_clinic.regression.estimators import KINDS
@@ -28,6 +25,9 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def save(model: FittedModel, folder: Path) -> None:
     """Write `FILES` into the folder; equal models give equal bytes."""
+    # here and in `load`, because importing skops takes as long as all else that `fit` imports
+    import skops.io
+
     content = [{"targets": list(names), "model": fitted} for names, fitted in model.regressions]
     archive = _canonical(skops.io.dumps(content))
     write_bytes(folder / FILES[0], archive)
@@ -68,6 +68,9 @@ def load(folder: Path) -> FittedModel:
     ClinicError
         A file is absent or damaged, does not belong to the other, or holds anything else.
     """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     archive_path, facts_path = (folder / name for name in FILES)
     again = "Fit the model again, or copy the whole folder again."
     try:
