@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeviceOption", "EncoderOption", "FolderArgument", "PatternOption", "ScaleOption", "Screen",
-    "WeightsOption", "app", "command", "screen",
+    "WeightsOption", "app", "command", "keep_inside", "screen",
 ]  # fmt: skip
 
 EXIT_ERROR = 1
@@ -241,6 +241,12 @@ def _study_option(study: Study | None) -> str:
     return f" --study {shell_word(study.path)}" if study and study.path != Path() else ""
 
 
+def keep_inside(study: Path) -> None:
+    """Have matplotlib keep its list of fonts in the study: nothing is written outside it."""
+    if os.access(study, os.W_OK) or not study.exists():
+        os.environ.setdefault("MPLCONFIGDIR", str(study.absolute() / "cache" / "matplotlib"))
+
+
 def _print(text: str) -> None:
     # data may hold square brackets, which rich would read as styles
     typer.echo(text, err=True)
@@ -264,10 +270,8 @@ def screen(view: Screen) -> Iterator[Screen]:
 
     Exit codes: 0 done, 1 a ClinicError, 3 done but something was left out, 130 stopped by Ctrl-C.
     """
-    if os.access(view.study_path, os.W_OK):
-        # matplotlib keeps a list of the fonts it finds: nothing is written outside the study
-        fonts = view.study_path.absolute() / "cache" / "matplotlib"
-        os.environ.setdefault("MPLCONFIGDIR", str(fonts))
+    if (view.study_path / "study.toml").is_file():
+        keep_inside(view.study_path)
     try:
         with contextlib.ExitStack() as stack:
             if not view.quiet and not view.as_json and sys.stderr.isatty():

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import Screen, command
+from emoclip_clinic.cli._app import Screen, command, keep_inside
 
 
 @command()
@@ -23,6 +23,7 @@ def demo(
     """
     from emoclip_clinic import pipeline
 
+    keep_inside(folder)
     for result in pipeline.demo(folder, seed=view.seed, progress=view.progress):
         view.show(result, more_follows=True)
     # the demonstration leaves some things out on purpose, and says so

@@ -43,7 +43,7 @@ def demo(
     settings = SETTINGS
     if seed is not None:
         settings = replace(settings, study=replace(settings.study, seed=seed))
-    if folder.exists() and any(folder.iterdir()) and not _is_demo(folder):
+    if folder.exists() and _holds_more(folder) and not _is_demo(folder):
         raise StudyError(f"{folder} is not empty and no demonstration. Name another folder.")
     study = Study.create(folder, settings)
     made_with = study.settings.study.seed
@@ -65,6 +65,11 @@ def demo(
         fresh=fresh,
     )
     yield from run(study, progress=progress)
+
+
+def _holds_more(folder: Path) -> bool:
+    # cache/ is made by whichever library is first to keep something
+    return any(path.name != "cache" for path in folder.iterdir())
 
 
 def _is_demo(folder: Path) -> bool:

@@ -201,6 +201,10 @@ def _grids(
     size = width / PANELS_ACROSS
     panel_height = size + 12
     down = max(int(height // panel_height), 1)
+    if math.ceil(len(panels) / across) == down + 1:
+        # one row more is squeezed in: a page for it alone would be all but empty
+        down += 1
+        panel_height = min(panel_height, height / down)
     figures = []
     for start in range(0, len(panels), across * down):
         page = panels[start : start + across * down]
@@ -208,7 +212,8 @@ def _grids(
         figure = new_figure(width, rows * panel_height)
         for place, panel in enumerate(page):
             row, column = divmod(place, across)
-            box = (column * size + 30, (rows - 1 - row) * panel_height + 25, size - 38, size - 47)
+            left, bottom = column * size + 30, (rows - 1 - row) * panel_height + 25
+            box = (left, bottom, size - 38, panel_height - 59)
             axes = figure.add_axes(
                 (box[0] / width, box[1] / (rows * panel_height), box[2] / width,
                  box[3] / (rows * panel_height))
