@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,21 +166,30 @@ def _encode_all(
             changed[row["recording"]] = CHANGED
         features.write(path, made, key)
     progress("recordings", len(rows), len(rows))
-    every = [features.read(path) for path in paths.values()]
-    segments = [pd.DataFrame(columns=list(SEGMENT_COLUMNS)), *(one.segments for one in every)]
-    table = pd.concat(segments, ignore_index=True)
-    words = table["padded"].map({True: "true", False: "false"})
-    files.write_csv(folder / "segments.csv", table.assign(padded=words))
-    quality = [pd.DataFrame(columns=list(QUALITY_COLUMNS)), *(one.quality for one in every)]
-    files.write_csv(folder / "quality.csv", pd.concat(quality, ignore_index=True))
+    tables = _write_tables(folder, paths.values())
     study.record(
         replace(stamp, inputs={**stamp.inputs, **changed}),
-        [folder / "segments.csv", folder / "quality.csv", *paths.values()],
+        [*tables, *paths.values()],
         device=str(model.device),
         encoder=job.encoder if job.encoder in ENCODERS else study.relative(Path(job.encoder)),
         notice=model.notice,
         dim=model.dim,
     )
+
+
+def _write_tables(folder: Path, paths: Iterable[Path]) -> tuple[Path, Path]:
+    """Write segments.csv and quality.csv over the features of all recordings."""
+    segments = [pd.DataFrame(columns=list(SEGMENT_COLUMNS))]
+    quality = [pd.DataFrame(columns=list(QUALITY_COLUMNS))]
+    for path in paths:
+        one = features.read(path)
+        segments.append(one.segments)
+        quality.append(one.quality)
+    table = pd.concat(segments, ignore_index=True)
+    words = table["padded"].map({True: "true", False: "false"})
+    files.write_csv(folder / "segments.csv", table.assign(padded=words))
+    files.write_csv(folder / "quality.csv", pd.concat(quality, ignore_index=True))
+    return folder / "segments.csv", folder / "quality.csv"
 
 
 def _face_finder(job: _Job) -> FaceFinder:
