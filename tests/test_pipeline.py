@@ -316,6 +316,16 @@ def test_predict_scores_new_recordings_alike(done: ec.Study, tmp_path: Path) -> 
     assert set(table.loc[seen, "participant"]) == {PEOPLE[0]}
 
 
+def test_predict_in_the_study_itself_scores_that_folder_only(
+    done: ec.Study, tmp_path: Path
+) -> None:
+    """What the study has of other folders is not new, and is not scored."""
+    make_recordings(tmp_path / "new", ["N01"])
+    output = tmp_path / "scores.csv"
+    ec.pipeline.predict(done, tmp_path / "new", done.model_dir("cains"), output)
+    assert set(pd.read_csv(output)["participant"]) == {"N01"}
+
+
 def test_predict_needs_a_model(done: ec.Study, tmp_path: Path) -> None:
     """A folder without one is said, before anything is decoded."""
     with pytest.raises(ClinicError, match="holds no fitted model"):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from emoclip_clinic import agreement, files, predictions, scales
@@ -44,8 +48,11 @@ def agree(
     """
     target = study.agreement_csv(cohort_slug(scale_id, cohort))
     source = study.predictions_csv(scale_id)
-    n_resamples, seed = study.settings.agree.resamples, study.settings.study.seed
-    settings = {"resamples": n_resamples, "seed": seed, "cohort": cohort}
+    settings = {
+        "resamples": study.settings.agree.resamples,
+        "seed": study.settings.study.seed,
+        "cohort": cohort,
+    }
     inputs = [scale_file(study, scale_id), *study.ratings_files(scale_id), source]
     if cohort:
         inputs.append(study.participants_csv)
@@ -59,6 +66,15 @@ def agree(
     )
     if study.is_fresh(stamp):
         return result
+    progress("agreement", 0, 1)
+    made = _agree(study, scale_id, cohort, source)
+    progress("agreement", 1, 1)
+    study.record(stamp, [target])
+    return replace(result, fresh=False, **made)
+
+
+def _agree(study: Study, scale_id: str, cohort: str, source: Path) -> dict[str, Any]:
+    """Write the table; say what was compared, as fields of the stage's result."""
     rated = read_rated(study, scale_id)
     chosen = in_cohort(study, cohort)
     scored = of_cohort(rated.scored, chosen)
@@ -67,29 +83,24 @@ def agree(
     predicted = None
     if source.is_file():
         predicted = of_cohort(predictions.read_predictions(source), chosen)
-    progress("agreement", 0, 1)
     table = agreement.agree(
         scored,
         predicted,
         scale_id=scale_id,
         targets=scales.targets(rated.scale)["target"],
-        n_resamples=n_resamples,
-        seed=seed,
+        n_resamples=study.settings.agree.resamples,
+        seed=study.settings.study.seed,
     )
-    progress("agreement", 1, 1)
-    files.write_csv(target, table)
-    study.record(stamp, [target])
+    files.write_csv(study.agreement_csv(cohort_slug(scale_id, cohort)), table)
     notes = [] if predicted is not None else ["no predictions yet: the raters are compared alone"]
     n_raters = scored["rater"].nunique()
-    return StageResult(
-        stage="agree",
-        message=f"{n_raters} raters{'' if predicted is None else ' and the model'}, "
-        f"{scored[['participant', 'session']].drop_duplicates().shape[0]} visits.",
-        written=(target,),
-        notes=(*rated.notes, *notes),
-        summary={"n_raters": int(n_raters), "n_statistics": len(table)},
-        next_command=result.next_command,
-    )
+    n_visits = len(scored[["participant", "session"]].drop_duplicates())
+    who = f"{n_raters} raters{'' if predicted is None else ' and the model'}"
+    return {
+        "message": f"{who}, {n_visits} visits.",
+        "notes": (*rated.notes, *notes),
+        "summary": {"n_raters": int(n_raters), "n_statistics": len(table)},
+    }
 
 
 def of_cohort(table: pd.DataFrame, participants: set[str] | None) -> pd.DataFrame:

@@ -97,7 +97,7 @@ def fit(
     design = design_of(settings, study.settings.study.seed)
     label = encoder_label(encoder or study.settings.encode.encoder)
     definition = scale_file(study, scale_id)
-    recordings = require_recordings(study)
+    require_recordings(study)
     inputs = [
         study.recordings_csv,
         *feature_files(study, label),
@@ -106,8 +106,23 @@ def fit(
     ]
     chosen = {**asdict(design), "encoder": label, "resamples": settings.resamples}
     stamp = study.stamp(fit_stage(scale_id), inputs, chosen)
-    if study.is_fresh(stamp):
-        return _result(study, scale_id, fresh=True)
+    fresh = study.is_fresh(stamp)
+    if not fresh:
+        notes = _fit(study, scale_id, label, design, settings.resamples, progress)
+        study.record(stamp, _files(study, scale_id), notes=notes)
+    return _result(study, scale_id, fresh)
+
+
+def _fit(
+    study: Study,
+    scale_id: str,
+    label: str,
+    design: Design,
+    n_resamples: int,
+    progress: Progress,
+) -> list[str]:
+    """Write every file of the stage; give what there is to know beside the exclusions."""
+    recordings = require_recordings(study)
     rated = read_rated(study, scale_id)
     matched, unmatched = matching.match(rated.consensus, recordings)
     table = features.read_folder(study.features_dir(label), list(matched["recording"]))
@@ -143,7 +158,7 @@ def fit(
     out_of_fold = predictions.label(validated.predictions, scale_id, sessions)
     kinds = dict(zip(targets["target"], targets["kind"], strict=True))
     progress("bootstrap", 0, 1)
-    skill = performance(out_of_fold, kinds, n_resamples=settings.resamples, seed=design.seed)
+    skill = performance(out_of_fold, kinds, n_resamples=n_resamples, seed=design.seed)
     progress("bootstrap", 1, 1)
     predictions.write_predictions(study.predictions_csv(scale_id), out_of_fold)
     files.write_csv(folder / "performance.csv", skill)
@@ -151,10 +166,7 @@ def fit(
     files.write_csv(folder / "exclusions.csv", exclusions)
     save(model, folder)
     files.write_json(folder / ENCODING_JSON, _encoding(study, label))
-    written = _files(study, scale_id)
-    hints = matching.id_hints(rated.consensus, recordings)
-    study.record(stamp, written, notes=[*rated.notes, *hints])
-    return _result(study, scale_id)
+    return [*rated.notes, *matching.id_hints(rated.consensus, recordings)]
 
 
 def _wide(rated: Rated, matched: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +194,7 @@ def _files(study: Study, scale_id: str) -> list[Path]:
     return [study.predictions_csv(scale_id), *(folder / name for name in names)]
 
 
-def _result(study: Study, scale_id: str, *, fresh: bool = False) -> StageResult:
+def _result(study: Study, scale_id: str, fresh: bool) -> StageResult:
     folder = study.model_dir(scale_id)
     text = {"id": str, "reason": str, "stage": str, "unit": str}
     exclusions = pd.read_csv(folder / "exclusions.csv", dtype=text, keep_default_na=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from emoclip_clinic import __version__, files
 from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline.sources import lies_in
 from emoclip_clinic.recordings import (
     AGAIN,
     Recording,
@@ -150,12 +150,8 @@ def _others(study: Study, folder: Path, contents: Mapping[str, str]) -> pd.DataF
     if not study.recordings_csv.is_file():
         return recording_table([])
     old = read_recordings(study.recordings_csv)
-    here = os.path.realpath(folder)
-    places = [study.path / path for path in old["path"]]
-    inside = np.array(
-        [Path(os.path.realpath(place)).is_relative_to(here) for place in places], bool
-    )
-    there = np.array([place.is_file() for place in places], bool)
+    inside = lies_in(study, old, folder)
+    there = np.array([(study.path / path).is_file() for path in old["path"]], bool)
     moved = ~there & old["sha256"].isin(contents.values())
     old.loc[inside & ~there, ["status", "reason"]] = ["excluded", GONE]
     # what lies here and was not found does not match the pattern any more

@@ -10,7 +10,7 @@ from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.encoding import encode
 from emoclip_clinic.pipeline.fitting import ENCODING_JSON
-from emoclip_clinic.pipeline.sources import encoder_label, require_recordings
+from emoclip_clinic.pipeline.sources import encoder_label, lies_in, require_recordings
 from emoclip_clinic.regression import Features, load, pool
 from emoclip_clinic.regression import predict as predict_scores
 from emoclip_clinic.segments import EncodingProtocol
@@ -69,7 +69,7 @@ def predict(
         progress=progress,
     )
     recordings = require_recordings(study)
-    usable = recordings[recordings["status"] == "usable"]
+    usable = recordings[recordings["status"].eq("usable") & lies_in(study, recordings, folder)]
     label = encoder_label(encoder)
     table = features.read_folder(study.features_dir(label), list(usable["recording"]))
     if table.segments.empty:

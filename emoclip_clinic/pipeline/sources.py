@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from emoclip_clinic import ratings, scales, scoring
 from emoclip_clinic.encoder import ENCODERS
@@ -22,6 +25,7 @@ __all__ = [
     "encoder_label",
     "feature_files",
     "in_cohort",
+    "lies_in",
     "read_participants",
     "read_rated",
     "require_recordings",
@@ -97,6 +101,13 @@ def require_recordings(study: Study) -> pd.DataFrame:
             "holds them."
         )
     return read_recordings(study.recordings_csv)
+
+
+def lies_in(study: Study, recordings: pd.DataFrame, folder: Path) -> NDArray[np.bool_]:
+    """Say of each recording whether its file lies below `folder`, links followed."""
+    here = os.path.realpath(folder)
+    places = [os.path.realpath(study.path / path) for path in recordings["path"]]
+    return np.array([Path(place).is_relative_to(here) for place in places], bool)
 
 
 def feature_files(study: Study, label: str) -> list[Path]:
