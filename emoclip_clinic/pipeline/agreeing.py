@@ -62,7 +62,7 @@ def agree(
         message="up to date.",
         written=(target,),
         fresh=True,
-        next_command=f"emoclip-clinic report --scale {scale_id}",
+        next_command=f"emoclip-clinic {'report' if source.is_file() else 'fit'} --scale {scale_id}",
     )
     if study.is_fresh(stamp):
         return result

@@ -290,5 +290,6 @@ def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageR
         notes=found.notes,
         summary={**found.summary, "n_windows_used": n_used, "n_windows_excluded": others},
         fresh=fresh,
-        next_command=f"emoclip-clinic fit --scale {scales[0] if scales else 'SCALE'}",
+        next_command=f"emoclip-clinic fit --scale {scales[0] if scales else 'SCALE'}"
+        + (f" --encoder {label}" if label != encoder_label(study.settings.encode.encoder) else ""),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic import features, files, matching, predictions, scales
-from emoclip_clinic.errors import SettingsError, StudyError
+from emoclip_clinic.errors import SettingsError, StudyError, TooFewError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.encoding import encode_stage
 from emoclip_clinic.pipeline.sources import (
@@ -110,7 +110,11 @@ def fit(
     if not fresh:
         notes = _fit(study, scale_id, label, design, settings.resamples, progress)
         study.record(stamp, _files(study, scale_id), notes=notes)
-    return _result(study, scale_id, fresh)
+    result = _result(study, scale_id, fresh)
+    if settings.cv == study.settings.fit.cv:
+        return result
+    ours = f"study.toml says cv = \"{study.settings.fit.cv}\", and 'run' would fit that again"
+    return replace(result, notes=(*result.notes, f'{ours}: write cv = "{cv}" there to keep this'))
 
 
 def _fit(
@@ -129,14 +133,20 @@ def _fit(
     x = pool(table.vectors, table.segments["recording"].to_numpy(), POOLING)
     y = _wide(rated, matched)
     people = matched.set_index("recording")["participant"]
-    validated = cross_validate(
-        x,
-        y,
-        people,
-        design,
-        (ESTIMATOR, BASELINE),
-        progress=lambda done, total: progress("cross-validation", done, total),
-    )
+    hints = matching.id_hints(rated.consensus, recordings)
+    try:
+        validated = cross_validate(
+            x,
+            y,
+            people,
+            design,
+            (ESTIMATOR, BASELINE),
+            progress=lambda done, total: progress("cross-validation", done, total),
+        )
+    except TooFewError as error:
+        lost = [f"{row['id']} ({row['reason']})" for row in unmatched.to_dict("records")]
+        listed = f" Left out: {', '.join(lost)}." if lost else ""
+        raise TooFewError(" ".join([f"{error}{listed}", *hints])) from error
     targets = scales.targets(rated.scale)
     model = fit_model(
         x,
@@ -166,7 +176,7 @@ def _fit(
     files.write_csv(folder / "exclusions.csv", exclusions)
     save(model, folder)
     files.write_json(folder / ENCODING_JSON, _encoding(study, label))
-    return [*rated.notes, *matching.id_hints(rated.consensus, recordings)]
+    return [*rated.notes, *hints]
 
 
 def _wide(rated: Rated, matched: pd.DataFrame) -> pd.DataFrame:

@@ -83,7 +83,12 @@ def predict(
         message=f"{len(model.targets)} scores of {len(x)} recordings.",
         written=(output,),
         exclusions=encoded.exclusions,
-        notes=(*encoded.notes, *sorted({note for note in scores["note"] if note})),
+        notes=(
+            *encoded.notes,
+            *([table.notice] if table.notice else []),
+            *(["no face was searched for: whole frames were encoded"] if faces == "none" else []),
+            *sorted({note for note in scores["note"] if note}),
+        ),
         summary={"n_recordings": len(x), "n_targets": len(model.targets)},
     )
 

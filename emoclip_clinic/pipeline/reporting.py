@@ -274,6 +274,8 @@ def _methods(study: Study, fitted: Mapping[str, Any], label: str) -> pdf.Methods
         for section in fields(study.settings)
         for key, value in asdict(getattr(study.settings, section.name)).items()
     }
+    # what was done, where an option took the place of study.toml
+    settings |= {"fit.cv": design["kind"], "encode.encoder": label}
     return pdf.Methods(
         encoder=label,
         encoder_fingerprint=encoded.get("inputs", {}).get("encoder", ""),
