@@ -136,3 +136,33 @@ def test_too_few_residuals_give_the_whole_range() -> None:
     table = predict(fitted(16), x, keys, FEATURES)
     assert set(table["interval_low"]) == {0, 1}
     assert set(table["interval_high"]) == {6, 7}
+
+
+def test_a_score_that_nothing_predicts_is_marked_in_every_row() -> None:
+    """The note says that it is the mean exactly where it is the same for everyone."""
+    x, _, keys = cohort(3, 40)
+    generator = np.random.default_rng(3)
+    names = [f"noise{number}" for number in range(12)]
+    y = pd.DataFrame(generator.normal(4, 1, (40, 12)), index=x.index, columns=names)
+    y["signal"] = 4 + x["mean_0000"]
+    who = keys.set_index("recording")["participant"]
+    predictions = cross_validate(x, y, who, DESIGN).predictions
+    model = fit_model(
+        x,
+        y,
+        who,
+        predictions,
+        scale="toy",
+        features=FEATURES,
+        ranges=dict.fromkeys(y, (-9, 9)),
+        design=DESIGN,
+    )
+    other, _, others = cohort(4, 30)
+    table = predict(model, other, others, FEATURES)
+    varies = table.groupby("target")["predicted"].std() > 1e-9
+    marked = table.groupby("target")["note"].agg(
+        lambda notes: "mean of the training" in notes.iloc[0]
+    )
+    assert (varies != marked).all()
+    assert marked.any()
+    assert varies["signal"]

@@ -34,6 +34,7 @@ PREDICTED = [
 ]
 Regressions = tuple[tuple[tuple[str, ...], Estimator], ...]
 SEEN = "training participant: not an independent prediction"
+MEAN_ONLY = "the mean of the training scores: nothing in the features predicted this score"
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def predict(
         Columns `PREDICTED`. The prediction and its interval are cut to the range of the scale,
         which can only bring them nearer to a score; an interval that the number of training
         recordings cannot support is the whole range. `note` marks participants whose recordings
-        the model was fitted to.
+        the model was fitted to, and scores whose model is the training mean.
 
     Raises
     ------
@@ -257,13 +258,20 @@ def predict(
                 "scale": model.scale,
                 "target": facts.target,
                 "model": model.estimator,
-                "note": np.where(seen, SEEN, ""),
+                "note": _notes(facts, len(model.feature_names), seen),
                 **_within_range(predicted[facts.target], facts),
             }
         )
         for facts in model.targets
     ]
     return pd.concat(parts, ignore_index=True)[PREDICTED]
+
+
+def _notes(facts: TargetFacts, n_features: int, seen: NDArray[np.bool_]) -> list[str]:
+    # the strongest penalty is the mean
+    mean_only = facts.alpha is not None and facts.alpha >= estimators.PENALTIES[0] * n_features
+    own = [MEAN_ONLY] if mean_only else []
+    return ["; ".join([SEEN, *own] if known else own) for known in seen]
 
 
 def _within_range(predicted: NDArray[np.float64], facts: TargetFacts) -> dict[str, Any]:
