@@ -7,18 +7,33 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from emoclip_clinic.files import sha256_file
 
+# the signal comes from the process itself, so that no clock decides how far it had come
+STOP_BEFORE_THE_FOURTH = """
+import os
+from emoclip_clinic import features
+write, written = features.write, []
+def stop_or_write(path, *rest):
+    if len(written) == 3:
+        os.kill(os.getpid(), int(os.environ["STOP_WITH"]))
+    written.append(path)
+    write(path, *rest)
+features.write = stop_or_write
+"""
 
-def start(study: Path) -> subprocess.Popen[str]:
-    """Start `encode` on a study, as a process of its own."""
-    words = ["-m", "emoclip_clinic", "encode", str(study / "interviews"), "--study", str(study)]
-    return subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
+
+def encode(study: Path, code: str = "", *given: str) -> subprocess.CompletedProcess[str]:
+    """Run `encode` on a study, as a process of its own, after some `code`."""
+    program = f"{code}\nimport sys; from emoclip_clinic.cli import main; main()"
+    words = ["encode", str(study / "interviews"), "--study", str(study)]
+    command = [sys.executable, "-c", program, *words]
+    own = {**os.environ, "STOP_WITH": given[0]} if given else None
+    return subprocess.run(command, capture_output=True, text=True, env=own, check=False)
 
 
 def outputs(study: Path) -> dict[str, str]:
@@ -40,21 +55,15 @@ def test_encode_goes_on_where_it_was_stopped(
     for name in ("study.toml", "ratings.csv"):
         shutil.copy(encoded_study / name, study)
     shutil.copytree(encoded_study / "interviews", study / "interviews")
+    stopped = encode(study, STOP_BEFORE_THE_FOURTH, str(int(number)))
     features = study / "features" / "emoclip-demo"
-    with start(study) as process:
-        while process.poll() is None and len(list(features.glob("*.safetensors"))) < 3:
-            time.sleep(0.001)
-        os.kill(process.pid, number)
-        assert process.stderr is not None
-        said = process.stderr.read()
     early = {path: path.stat().st_mtime_ns for path in features.glob("[!.]*.safetensors")}
-    assert 3 <= len(early) < 12, "it was stopped half way"
+    assert len(early) == 3, "it was stopped half way"
     if number == signal.SIGINT:
-        assert process.returncode == 130
-        assert "the same command goes on" in said
-        assert "Traceback" not in said
-    with start(study) as process:
-        said = process.communicate()[1]
-    assert process.returncode == 0, said
+        assert stopped.returncode == 130
+        assert "the same command goes on" in stopped.stderr
+        assert "Traceback" not in stopped.stderr
+    whole = encode(study)
+    assert whole.returncode == 0, whole.stderr
     assert outputs(study) == outputs(encoded_study)
     assert {path: path.stat().st_mtime_ns for path in early} == early
