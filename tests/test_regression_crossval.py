@@ -288,7 +288,7 @@ def test_the_baseline_s_correlation_is_an_artefact_of_the_folds(cohort: Cohort) 
     This is why correlations of the baseline are not reported, and why noise scores below 0.
     """
     cohort.targets = cohort.targets.iloc[:30]
-    result = cohort.fit(Design(kind="lopo"), estimators=["mean"])
+    result = cohort.fit(Design(kind="lopo"), models=["mean"])
     predicted = wide(result, "mean")
     for name in predicted:
         r = np.corrcoef(predicted[name], cohort.targets.loc[predicted.index, name])[0, 1]

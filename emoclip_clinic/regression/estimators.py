@@ -22,7 +22,16 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.regression.folds import grouped_folds
 
-__all__ = ["KINDS", "PENALTIES", "REGISTRY", "Estimator", "GroupedRidge", "TrainingMean", "make"]
+__all__ = [
+    "KINDS",
+    "PENALTIES",
+    "REGISTRY",
+    "Estimator",
+    "GroupedRidge",
+    "TrainingMean",
+    "make",
+    "require",
+]
 
 Array = NDArray[np.float64]
 
@@ -160,6 +169,17 @@ def make(name: str, n_inner_folds: int, seed: int) -> Estimator:
     SettingsError
         There is none; the message lists the names.
     """
+    require(name)
+    return REGISTRY[name](n_inner_folds, seed)
+
+
+def require(name: str) -> None:
+    """Refuse a name that is not in `REGISTRY`.
+
+    Raises
+    ------
+    SettingsError
+        The message lists the names.
+    """
     if name not in REGISTRY:
         raise SettingsError(f"estimator = {name!r}; allowed: {', '.join(REGISTRY)}.")
-    return REGISTRY[name](n_inner_folds, seed)

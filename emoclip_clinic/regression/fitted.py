@@ -139,7 +139,8 @@ def fit_model(
         Of the prediction intervals.
     """
     own = predictions[predictions["model"] == estimator]
-    x, targets, _ = align(x, targets[list(own["target"].unique())])
+    inputs, targets, _ = align(x, targets[list(own["target"].unique())])
+    x = inputs.pooled(features.pooling)
     groups = participants_of(x.index, participants)
     regressions = tuple(
         (tuple(names), _fitted(estimator, design, x[rows], targets.loc[rows, names], groups[rows]))

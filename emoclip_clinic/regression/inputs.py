@@ -1,0 +1,105 @@
+"""What a model may see of the recordings: the vectors of their windows, and covariates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emoclip_clinic.errors import ClinicError
+from emoclip_clinic.regression.pooling import pool
+
+__all__ = ["Inputs"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """The windows of some recordings in order of recording, or features that are pooled already.
+
+    Make one with `of_windows` or `of_features`; `take` gives that of some of the recordings, so
+    that what a fold's model sees is exactly what it was given.
+    """
+
+    recordings: pd.Index[str]
+    """Names, sorted; the order of the rows of everything that is predicted."""
+    vectors: Array
+    """Embeddings, shape (n_windows, d)."""
+    window_of: NDArray[np.intp]
+    """Position in `recordings` of each window, ascending, shape (n_windows,)."""
+    features: pd.DataFrame | None = None
+    """Index recording: features that were pooled elsewhere, used whatever the pooling."""
+    covariates: pd.DataFrame | None = None
+    """Index recording, a column a covariate (numbers, or texts for categories); may have gaps."""
+    _pooled: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of_windows(
+        cls,
+        vectors: NDArray[np.floating[Any]],
+        recordings: Sequence[str] | NDArray[Any],
+        covariates: pd.DataFrame | None = None,
+    ) -> Self:
+        """Take windows as they come: shape (n_windows, d), and the recording of each.
+
+        Raises
+        ------
+        ClinicError
+            Shapes do not match, or an embedding is not a finite number.
+        """
+        # the checks of pooling are those that are needed here
+        names = pool(vectors, np.asarray(recordings), "mean").index
+        order = np.argsort(np.asarray(recordings, dtype=str), kind="stable")
+        window_of = names.get_indexer(pd.Index(np.asarray(recordings, dtype=str)[order]))
+        sorted_vectors = np.asarray(vectors, dtype=np.float64)[order]
+        return cls(names, sorted_vectors, window_of, None, _of(covariates, names))
+
+    @classmethod
+    def of_features(cls, x: pd.DataFrame, covariates: pd.DataFrame | None = None) -> Self:
+        """Take a table that has one row a recording (its index) and a column a feature.
+
+        Raises
+        ------
+        ClinicError
+            A recording is given twice, or a feature is not a finite number.
+        """
+        if not x.index.is_unique:
+            twice = ", ".join(sorted(set(x.index[x.index.duplicated()]))[:5])
+            raise ClinicError(f"features of {twice} are given twice; allowed is a row a recording.")
+        x = x.sort_index().astype(float)
+        if not np.isfinite(x.to_numpy()).all():
+            raise ClinicError("a feature is not a finite number. Encode the recordings again.")
+        return cls(x.index, x.to_numpy(), np.arange(len(x)), x, _of(covariates, x.index))
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def pooled(self, how: str) -> pd.DataFrame:
+        """Features of each recording by a pooling that learns nothing; computed once."""
+        if self.features is not None:
+            return self.features
+        if how not in self._pooled:
+            names = self.recordings.to_numpy()[self.window_of]
+            self._pooled[how] = pool(self.vectors, names, how)
+        return self._pooled[how]
+
+    def take(self, rows: NDArray[np.intp]) -> Inputs:
+        """Keep the recordings at these ascending positions."""
+        keep = np.isin(self.window_of, rows)
+        return Inputs(
+            self.recordings[rows],
+            self.vectors[keep],
+            np.searchsorted(rows, self.window_of[keep]),
+            None if self.features is None else self.features.iloc[rows],
+            None if self.covariates is None else self.covariates.iloc[rows],
+            {how: table.iloc[rows] for how, table in self._pooled.items()},
+        )
+
+
+def _of(covariates: pd.DataFrame | None, recordings: pd.Index[str]) -> pd.DataFrame | None:
+    return None if covariates is None else covariates.reindex(recordings)

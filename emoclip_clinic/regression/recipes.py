@@ -1,0 +1,121 @@
+"""What a model is made of: how windows are pooled, what is done with covariates, the regression."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from emoclip_clinic.errors import SettingsError
+from emoclip_clinic.regression import estimators
+from emoclip_clinic.regression.inputs import Inputs
+
+__all__ = ["Recipe", "RecipeModel"]
+
+Array = NDArray[np.float64]
+
+PATTERN = re.compile(r"(?P<estimator>\w+)(@(?P<pooling>\w+))?(?P<rule>[+-]covariates)?")
+RULES = {None: "ignore", "+covariates": "add", "-covariates": "remove"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model in words, such as "ridge", "svr@quantiles", "ridge+covariates" or "covariates"."""
+
+    name: str
+    """As the tables call it."""
+    estimator: str = "ridge"
+    """Name in `estimators.REGISTRY`."""
+    pooling: str = field(default="mean_sd", compare=False)
+    """Name in `pooling.POOLINGS`."""
+    covariates: str = "ignore"
+    """"ignore"; "only": no features; "add": beside the features, not penalised; "remove": regressed
+    out of the features."""
+
+    @classmethod
+    def parse(cls, text: str, pooling: str = "mean_sd") -> Self:
+        """Read `ESTIMATOR[@POOLING][+covariates|-covariates]`, or `covariates` alone.
+
+        Raises
+        ------
+        SettingsError
+            The text is of another form, or names an estimator that is not known.
+        """
+        found = PATTERN.fullmatch(text)
+        if text == "covariates":
+            return cls(text, "ridge", pooling, "only")
+        if found is None:
+            raise SettingsError(
+                f"model = {text!r}; allowed: ESTIMATOR, ESTIMATOR@POOLING, either with +covariates "
+                "(added) or -covariates (regressed out), or 'covariates' alone."
+            )
+        estimators.require(found["estimator"])
+        return cls(text, found["estimator"], found["pooling"] or pooling, RULES[found["rule"]])
+
+    def warm(self, inputs: Inputs) -> None:
+        """Compute what every fold would compute again: features that no fold learns."""
+        inputs.pooled(self.pooling)
+
+    def make(self, n_inner_folds: int, seed: int) -> RecipeModel:
+        """Make the model, unfitted."""
+        return RecipeModel(self.estimator, self.pooling, self.covariates, n_inner_folds, seed)
+
+
+class RecipeModel(BaseEstimator):  # type: ignore[misc] # untyped
+    """Pooling, covariates and regression, learnt together from the training recordings alone.
+
+    Parameters
+    ----------
+    estimator, pooling, covariates
+        As in `Recipe`.
+    n_inner_folds
+        Folds of participants for whatever is tuned.
+    random_state
+        Seed of these folds, and of an estimator or pooling that is random.
+
+    Attributes
+    ----------
+    model_
+        The fitted regression.
+    """
+
+    def __init__(
+        self,
+        estimator: str = "ridge",
+        pooling: str = "mean_sd",
+        covariates: str = "ignore",
+        n_inner_folds: int = 5,
+        random_state: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.pooling = pooling
+        self.covariates = covariates
+        self.n_inner_folds = n_inner_folds
+        self.random_state = random_state
+
+    def fit(self, inputs: Inputs, y: Array, groups: NDArray[Any]) -> Self:
+        """Learn from the recordings of `inputs`: y (n, n_targets) without gaps, groups (n,)."""
+        X, row_of = self.learn_rows(inputs)
+        model = estimators.make(self.estimator, self.n_inner_folds, self.random_state)
+        self.model_ = model.fit(X, y[row_of], groups[row_of])
+        return self
+
+    def predict(self, inputs: Inputs) -> Array:
+        """Scores of the recordings, shape (n, n_targets)."""
+        X, row_of = self.rows(inputs)
+        predicted = self.model_.predict(X)
+        sums = np.zeros((len(inputs), predicted.shape[1]))
+        np.add.at(sums, row_of, predicted)
+        return sums / np.bincount(row_of, minlength=len(inputs))[:, np.newaxis]
+
+    def learn_rows(self, inputs: Inputs) -> tuple[Array, NDArray[np.intp]]:
+        """Learn what the pooling learns, then give `rows`."""
+        return self.rows(inputs)
+
+    def rows(self, inputs: Inputs) -> tuple[Array, NDArray[np.intp]]:
+        """Features that the regression sees, and the recording (position) of each row."""
+        return inputs.pooled(self.pooling).to_numpy(), np.arange(len(inputs))
