@@ -10,8 +10,9 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from emoclip_clinic.errors import ClinicError, StudyError, TooFewError
 from emoclip_clinic.regression.crossval import CrossValidation, cross_validate
-from emoclip_clinic.regression.folds import Design, splits
+from emoclip_clinic.regression.folds import Design, splits, train_test
 from emoclip_clinic.regression.inference import performance
+from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.regression.pooling import pool
 
 SMALL = Design(n_folds=5, n_repeats=2, n_inner_folds=3, seed=11)
@@ -299,3 +300,58 @@ def test_the_baseline_s_correlation_is_an_artefact_of_the_folds(cohort: Cohort) 
     correlations = table[table["metric"].isin(["pearson", "spearman", "ccc"])]
     assert correlations["value"].isna().all()
     assert correlations["note"].str.contains("varies only with the fold").all()
+
+
+def test_every_repeat_is_kept_and_averages_to_the_predictions(cohort: Cohort) -> None:
+    """by_repeat has each prediction with its fold; their mean and SD are those of predictions."""
+    result = cohort.fit()
+    each = result.by_repeat
+    fold = result.splits.set_index(["repeat", "participant"])["fold"]
+    keys = pd.MultiIndex.from_frame(each[["repeat", "participant"]])
+    np.testing.assert_array_equal(fold.loc[keys].to_numpy(), each["fold"].to_numpy())
+    keys = ["recording", "target", "model"]
+    summary = each.groupby(keys)["predicted"].agg(["mean", "std"])
+    expected = result.predictions.set_index(keys).loc[summary.index]
+    np.testing.assert_allclose(summary["mean"], expected["predicted"], rtol=1e-12)
+    np.testing.assert_allclose(summary["std"], expected["predicted_sd"], rtol=1e-9)
+
+
+def test_a_test_cohort_is_predicted_by_the_others_alone(cohort: Cohort) -> None:
+    """Only its recordings have predictions; its scores have no part in them."""
+    names = sorted(set(cohort.participants))
+    manifest = train_test(names[:20], names[20:])
+    before = cohort.fit(splits=manifest).predictions
+    assert set(before["participant"]) == set(names[20:])
+    assert before["predicted_sd"].isna().all()
+    changed = Cohort()
+    changed.targets.loc[changed.participants.isin(names[20:])] += 100
+    after = changed.fit(splits=manifest).predictions
+    np.testing.assert_array_equal(before["predicted"], after["predicted"])
+
+
+def test_leave_one_site_out_trains_on_the_other_sites(cohort: Cohort) -> None:
+    """The baseline of a site is the mean of the other."""
+    site = pd.Series({name: "A" if int(name) < 12 else "B" for name in set(cohort.participants)})
+    result = cohort.fit(Design(kind="loso", n_inner_folds=3), sites=site)
+    means = result.predictions.query("model == 'mean' and target == 'noise'")
+    of = cohort.participants.map(site)
+    for name, rows in means.groupby(means["participant"].map(site)):
+        expected = cohort.targets.loc[of != name, "noise"].mean()
+        np.testing.assert_allclose(rows["predicted"], expected)
+
+
+def test_windows_are_pooled_as_the_recipe_says(cohort: Cohort) -> None:
+    """From windows the same predictions as from the features they are pooled to."""
+    generator = np.random.default_rng(1)
+    names = np.repeat(cohort.x.index.to_numpy(), 3)
+    vectors = np.repeat(cohort.x.to_numpy(), 3, axis=0) + generator.normal(size=(108, 12))
+    inputs = Inputs.of_windows(vectors, names)
+    for how in ("mean", "mean_sd"):
+        found = cross_validate(
+            inputs, cohort.targets, cohort.participants, SMALL, [f"ridge@{how}"]
+        ).predictions
+        plain = cross_validate(
+            pool(vectors, names, how), cohort.targets, cohort.participants, SMALL, ["ridge"]
+        ).predictions
+        np.testing.assert_allclose(found["predicted"], plain["predicted"], rtol=1e-9)
+        assert set(found["model"]) == {f"ridge@{how}"}

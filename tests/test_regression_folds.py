@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoclip_clinic.errors import SettingsError, StudyError, TooFewError
-from emoclip_clinic.regression.folds import Design, check, grouped_folds, splits
+from emoclip_clinic.regression.folds import Design, check, grouped_folds, splits, train_test
 
 IDS = [f"{number:03d}" for number in range(23)]
 
@@ -100,3 +100,49 @@ def test_a_manifest_that_splits_or_forgets_a_participant_is_refused() -> None:
         check(twice, IDS)
     with pytest.raises(StudyError, match="one fold"):
         check(manifest.assign(fold=1), IDS)
+
+
+def test_leave_one_site_out_has_a_fold_a_site() -> None:
+    """Everyone of a site is tested together, by models of the other sites."""
+    sites = pd.Series(["A", "B", "C"] * 8, index=[f"{number:03d}" for number in range(24)])
+    manifest = splits(IDS, Design(kind="loso"), sites=sites)
+    fold = manifest.set_index("participant")["fold"]
+    for _, people in fold.groupby(sites.loc[fold.index]):
+        assert people.nunique() == 1
+    assert fold.nunique() == 3
+
+
+def test_leave_one_site_out_needs_two_sites_and_everyone_s_site() -> None:
+    """Each refusal says what is missing."""
+    site = pd.Series("A", index=IDS)
+    with pytest.raises(TooFewError, match="two sites or more; all participants are at A"):
+        splits(IDS, Design(kind="loso"), sites=site)
+    with pytest.raises(StudyError, match="no site is known of participant 022"):
+        splits(IDS, Design(kind="loso"), sites=site.iloc[:-1])
+    with pytest.raises(StudyError, match=r"column site in participants\.csv"):
+        splits(IDS, Design(kind="loso"))
+
+
+@given(n=st.integers(10, 50), n_folds=st.integers(2, 10), seed=st.integers(0, 2**31))
+def test_stratified_folds_have_alike_scores(n: int, n_folds: int, seed: int) -> None:
+    """Of every run of n_folds neighbours in rank each is in another fold."""
+    scores = pd.Series(np.random.default_rng(seed).permutation(n), index=range(n)).astype(float)
+    scores.index = [f"{number:03d}" for number in range(n)]
+    manifest = splits(scores.index, Design(n_folds=n_folds, n_repeats=2, seed=seed), strata=scores)
+    for _, rows in manifest.groupby("repeat"):
+        fold = rows.set_index("participant")["fold"].loc[scores.sort_values().index].to_numpy()
+        for start in range(0, n, n_folds):
+            run = fold[start : start + n_folds]
+            assert len(set(run)) == len(run)
+        assert set(fold) == set(range(1, n_folds + 1))
+
+
+def test_a_test_cohort_is_predicted_once_and_never_trained_on() -> None:
+    """Fold 0 is trained on only; nobody is on both sides."""
+    manifest = train_test(IDS[:15], IDS[15:])
+    fold = manifest.set_index("participant")["fold"]
+    assert (fold[IDS[:15]] == 0).all()
+    assert (fold[IDS[15:]] == 1).all()
+    check(manifest, IDS)
+    with pytest.raises(StudyError, match="participants 000, 001 would be in training and test"):
+        train_test(IDS[:15], [*IDS[15:], "000", "001"])

@@ -7,6 +7,7 @@ from emoclip_clinic.regression.crossval import CrossValidation, cross_validate
 from emoclip_clinic.regression.fitted import Features, FittedModel, fit_model, predict
 from emoclip_clinic.regression.folds import Design, splits
 from emoclip_clinic.regression.inference import performance
+from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.regression.pooling import pool
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Design",
     "Features",
     "FittedModel",
+    "Inputs",
     "cross_validate",
     "fit_model",
     "load",
