@@ -68,16 +68,39 @@ class RatingsSettings:
 class FitSettings:
     """How symptom scores are predicted and how that is validated."""
 
+    models: tuple[str, ...] = ("ridge",)
+    """The first is the one that is reported and saved; others are compared with it. Each is
+    ESTIMATOR, ESTIMATOR@POOLING, with +covariates or -covariates, or "covariates" alone."""
+    pooling: str = "mean_sd"
+    """How the windows of a recording become one vector, for models that do not say @POOLING."""
+    covariates: tuple[str, ...] = ()
+    """Columns of participants.csv (or .tsv), such as ["age", "sex"]."""
     cv: str = "repeated"
-    """repeated (participant-grouped k-fold, several times) or lopo (leave one participant out)."""
+    """repeated (participant-grouped k-fold, several times), lopo (leave one participant out) or
+    loso (leave one site out)."""
     folds: int = 10
     """Outer folds of a repeat."""
     repeats: int = 5
     """How often the participants are dealt into folds anew."""
     inner_folds: int = 5
     """Folds of the search for the penalty, inside each outer training set."""
+    stratify: str = ""
+    """A score, such as "total", that all folds of a repeat have alike; empty: folds by chance."""
+    holdout: float = 0.0
+    """Share of the participants that is locked away (holdout.csv) until 'fit --open-holdout'."""
+    permutations: int = 1000
+    """Exchanges of scores between participants behind each p-value; 0: no p-values."""
+    permute_within: str = ""
+    """A column of participants.csv, such as "site", within which scores are exchanged."""
     resamples: int = 2000
     """Bootstrap resamples of participants behind each interval."""
+    visits: tuple[str, ...] = ()
+    """Sessions in order of time, for change between visits; empty: as their names sort."""
+    subgroups: tuple[str, ...] = ()
+    """Columns of participants.csv by which performance is shown; empty: sex, age, ethnicity and
+    site, where there are such."""
+    learning_curve: bool = False
+    """Whether performance over the number of participants is estimated, which takes long."""
 
 
 @dataclass(frozen=True)
@@ -143,22 +166,28 @@ def _problems(settings: Settings) -> list[str]:
         "fit: inner_folds": (fit.inner_folds, 2),
         "fit: repeats": (fit.repeats, 1),
         "fit: resamples": (fit.resamples, 100),
+        "fit: permutations": (fit.permutations or 19, 19),
         "agree: resamples": (settings.agree.resamples, 100),
         "study: seed": (settings.study.seed, 1),
     }
     words = {
-        "fit: cv": (fit.cv, ("repeated", "lopo")),
+        "fit: cv": (fit.cv, ("repeated", "lopo", "loso")),
         "encode: faces": (encode.faces, ("yunet", "haar", "none")),
     }
-    return [
-        f"{name} = {value}; allowed: {lowest} or more"
-        for name, (value, lowest) in least.items()
-        if value < lowest
-    ] + [
-        f"{name} = {value!r}; allowed: {', '.join(allowed)}"
-        for name, (value, allowed) in words.items()
-        if value not in allowed
-    ]
+    share = [f"fit: holdout = {fit.holdout}; allowed: 0 (none) to 0.5"]
+    return (
+        share * (not 0 <= fit.holdout <= 0.5)
+        + [
+            f"{name} = {value}; allowed: {lowest} or more"
+            for name, (value, lowest) in least.items()
+            if value < lowest
+        ]
+        + [
+            f"{name} = {value!r}; allowed: {', '.join(allowed)}"
+            for name, (value, allowed) in words.items()
+            if value not in allowed
+        ]
+    )
 
 
 def to_toml(settings: Settings) -> str:

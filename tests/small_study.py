@@ -26,6 +26,7 @@ folds = 4
 repeats = 2
 inner_folds = 3
 resamples = 200
+permutations = 19
 [agree]
 resamples = 200
 """

@@ -48,9 +48,6 @@ COLUMNS = ["scale", "target", "kind", "comparison", "rater_a", "rater_b", "stati
 COLUMNS += ["ci_low", "ci_high", "n_subjects", "n_participants", "n_raters", "n_excluded"]
 COLUMNS += ["method", "note"]
 
-MODEL = "ridge"
-"""The model compared; the baseline that predicts the mean is not."""
-
 BASELINE = "mean"
 """The model that predicts the training mean."""
 
@@ -90,6 +87,7 @@ def agree(
     *,
     scale_id: str,
     targets: Iterable[str],
+    model: str = "ridge",
     n_resamples: int = 2000,
     seed: int,
 ) -> pd.DataFrame:
@@ -102,13 +100,15 @@ def agree(
     scored : pandas.DataFrame
         Columns participant, session, rater, scale, target, kind, value.
     predictions : pandas.DataFrame or None
-        Columns participant, session, scale, target, model, predicted; only model "ridge" is
-        compared, with "mean" as its training mean. None: raters only. Several recordings of a
-        session are averaged.
+        Columns participant, session, scale, target, model, predicted; only `model` is compared,
+        with "mean" as its training mean. None: raters only. Several recordings of a session are
+        averaged.
     scale_id : str
         The scale compared; rows of other scales are left alone.
     targets : iterable of str
         Items, subscales and totals, in the order of the table.
+    model : str
+        The model that is compared.
     n_resamples : int
         Bootstrap resamples, where they are needed.
     seed : int
@@ -128,14 +128,16 @@ def agree(
         A rater scored a target twice for one session.
     """
     scored = scored[scored["scale"] == scale_id]
-    model = None if predictions is None else _model(predictions, scale_id)
+    predicted = None if predictions is None else _model(predictions, scale_id, model)
     raters = sorted(scored["rater"].unique())
     kinds = scored.drop_duplicates("target").set_index("target")["kind"]
     rows: list[dict[str, object]] = []
     for target in targets:
         scores = scored[scored["target"] == target]
         ratings = _ratings(scores, raters)
-        own = None if model is None else model[model["target"] == target].set_index(KEYS)
+        own = None
+        if predicted is not None:
+            own = predicted[predicted["target"] == target].set_index(KEYS)
         if own is not None:
             ratings = ratings.reindex(ratings.index.union(own.index))
             own = own.reindex(ratings.index)
@@ -147,19 +149,19 @@ def agree(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _model(predictions: pd.DataFrame, scale_id: str) -> pd.DataFrame:
+def _model(predictions: pd.DataFrame, scale_id: str, model: str) -> pd.DataFrame:
     """Predictions with their departure from the training mean: participant, session, target."""
     keys = [*KEYS, "target"]
     own = predictions[predictions["scale"] == scale_id]
     mean = own.pivot_table(index=keys, columns="model", values="predicted", sort=False)
-    mean = mean.reindex(columns=[MODEL, BASELINE]).dropna(subset=[MODEL])
-    departure = mean[MODEL] - mean[BASELINE]
+    mean = mean.reindex(columns=[model, BASELINE]).dropna(subset=[model])
+    departure = mean[model] - mean[BASELINE]
     # the mean itself departs by rounding error, which would correlate
     departure = departure.where(departure.abs() > ROUNDING, 0.0)
     if mean[BASELINE].isna().any():
         # not every baseline is known: the predictions themselves, not a mixture of both
-        departure = mean[MODEL]
-    return pd.DataFrame({"predicted": mean[MODEL], "departure": departure}).reset_index()
+        departure = mean[model]
+    return pd.DataFrame({"predicted": mean[model], "departure": departure}).reset_index()
 
 
 def _ratings(scored: pd.DataFrame, raters: list[str]) -> pd.DataFrame:

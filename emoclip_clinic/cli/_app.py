@@ -176,14 +176,7 @@ class Screen:
         if self.as_json:
             self._results.append({"rows": [dict(zip(columns, row, strict=True)) for row in rows]})
             return
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*columns, title=title or None)
-        for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
-        Console().print(table)
+        _print_table(columns, rows, title)
 
     def show(
         self, result: StageResult, study: Study | None = None, *, more_follows: bool = False
@@ -205,6 +198,11 @@ class Screen:
             self.exit_code = EXIT_EXCLUDED
         if self.as_json:
             return
+        if not result.fresh and not self.quiet and result.table is not None:
+            table = result.table
+            _print_table(list(table.columns), table.to_numpy().tolist(), to_stderr=True)
+        for text in () if result.fresh else result.words:
+            self.say(text)
         for note in result.notes:
             self.say(f"  note: {note}")
         shown = exclusions if self.verbose else exclusions[:EXCLUSIONS_SHOWN]
@@ -245,6 +243,19 @@ def keep_inside(study: Path) -> None:
     """Have matplotlib keep its list of fonts in the study: nothing is written outside it."""
     if os.access(study, os.W_OK) or not study.exists():
         os.environ.setdefault("MPLCONFIGDIR", str(study.absolute() / "cache" / "matplotlib"))
+
+
+def _print_table(
+    columns: list[str], rows: list[list[Any]], title: str = "", *, to_stderr: bool = False
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, title=title or None)
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    Console(stderr=to_stderr).print(table)
 
 
 def _print(text: str) -> None:

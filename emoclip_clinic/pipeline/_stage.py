@@ -37,6 +37,10 @@ class StageResult:
     """Things to know that excluded nothing."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     """Numbers for --json."""
+    table: pd.DataFrame | None = None
+    """What was found, in texts, for the screen."""
+    words: tuple[str, ...] = ()
+    """What the table means, and what it does not."""
     fresh: bool = False
     """Nothing had changed since the last run, so nothing was done."""
     next_command: str = ""

@@ -11,7 +11,13 @@ import pandas as pd
 from emoclip_clinic import agreement, files, predictions, scales
 from emoclip_clinic.errors import TooFewError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.sources import cohort_slug, in_cohort, read_rated, scale_file
+from emoclip_clinic.pipeline.sources import (
+    cohort_slug,
+    in_cohort,
+    read_rated,
+    reported_model,
+    scale_file,
+)
 from emoclip_clinic.study import Study
 
 __all__ = ["agree", "agree_stage"]
@@ -52,6 +58,7 @@ def agree(
         "resamples": study.settings.agree.resamples,
         "seed": study.settings.study.seed,
         "cohort": cohort,
+        "model": reported_model(study, scale_id),
     }
     inputs = [scale_file(study, scale_id), *study.ratings_files(scale_id), source]
     if cohort:
@@ -88,6 +95,7 @@ def _agree(study: Study, scale_id: str, cohort: str, source: Path) -> dict[str, 
         predicted,
         scale_id=scale_id,
         targets=scales.targets(rated.scale)["target"],
+        model=reported_model(study, scale_id),
         n_resamples=study.settings.agree.resamples,
         seed=study.settings.study.seed,
     )

@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from emoclip_clinic import features, files, matching, predictions, scales
+from emoclip_clinic import files, predictions, scales
 from emoclip_clinic.errors import SettingsError, StudyError, TooFewError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline.cohorts import (
+    LOCKED,
+    Question,
+    holdout_csv,
+    lock,
+    read_manifest,
+    record_opening,
+)
 from emoclip_clinic.pipeline.encoding import encode_stage
+from emoclip_clinic.pipeline.judging import Judged, judge
+from emoclip_clinic.pipeline.materials import Material, gather
+from emoclip_clinic.pipeline.skill import skill_table
 from emoclip_clinic.pipeline.sources import (
-    Rated,
     encoder_label,
     feature_files,
-    read_rated,
+    fit_stage,
+    reported_model,
     require_recordings,
     scale_file,
 )
-from emoclip_clinic.regression import (
-    Design,
-    Features,
-    cross_validate,
-    fit_model,
-    performance,
-    pool,
-    save,
-)
+from emoclip_clinic.recordings import Exclusion, exclusion_table
+from emoclip_clinic.regression import Design, Recipe, cross_validate, fit_model, save
 from emoclip_clinic.regression.archive import FILES
+from emoclip_clinic.regression.folds import KINDS
+from emoclip_clinic.regression.jobs import Runner, serially
 from emoclip_clinic.settings import FitSettings
 from emoclip_clinic.study import Study
 
-__all__ = ["ENCODING_JSON", "design_of", "fit", "fit_stage"]
+__all__ = ["ENCODING_JSON", "design_of", "fit"]
 
-ESTIMATOR = "ridge"
 BASELINE = "mean"
-POOLING = "mean_sd"
+COVARIATES = "covariates"
 ENCODING_JSON = "encoding.json"
 """Beside a model: encoder, protocol and face finder, so that new recordings are encoded alike."""
-TABLES = ("performance.csv", "splits.csv", "exclusions.csv")
-
-
-def fit_stage(scale_id: str) -> str:
-    """Name the stage in provenance/: there is one a scale."""
-    return f"fit-{scale_id}"
 
 
 def design_of(settings: FitSettings, seed: int) -> Design:
@@ -54,17 +54,47 @@ def design_of(settings: FitSettings, seed: int) -> Design:
     Raises
     ------
     SettingsError
-        `cv` is neither repeated nor lopo.
+        `cv` is not a design.
     """
-    if settings.cv not in ("repeated", "lopo"):
-        raise SettingsError(f"cv = {settings.cv!r}; allowed: repeated, lopo")
+    if settings.cv not in KINDS:
+        raise SettingsError(f"cv = {settings.cv!r}; allowed: {', '.join(KINDS)}")
     return Design(
-        kind="lopo" if settings.cv == "lopo" else "repeated",
+        kind=settings.cv,  # type: ignore[arg-type] # one of KINDS
         n_folds=settings.folds,
         n_repeats=settings.repeats,
         n_inner_folds=settings.inner_folds,
         seed=seed,
     )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Everything that a fit depends on but the data."""
+
+    scale_id: str
+    slug: str
+    label: str
+    settings: FitSettings
+    design: Design
+    question: Question
+    splits: Path | None
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """The models that were asked for, then the baselines."""
+        names = list(dict.fromkeys(self.settings.models))
+        names += [COVARIATES] * bool(self.settings.covariates and COVARIATES not in names)
+        names += [BASELINE] * (BASELINE not in names)
+        return [Recipe.parse(name, self.settings.pooling) for name in names]
+
+    def facts(self) -> dict[str, Any]:
+        """Give the settings for the stamp."""
+        return {
+            **asdict(self.settings),
+            **asdict(self.design),
+            "encoder": self.label,
+            **asdict(self.question),
+        }
 
 
 def fit(
@@ -73,6 +103,11 @@ def fit(
     *,
     cv: str | None = None,
     encoder: str | None = None,
+    models: Sequence[str] = (),
+    permutations: int | None = None,
+    question: Question | None = None,
+    splits: Path | None = None,
+    run: Runner = serially,
     progress: Progress = quiet,
 ) -> StageResult:
     """Cross-validate and fit every item, subscale and total of a scale.
@@ -83,8 +118,15 @@ def fit(
         Its recordings must be encoded and its ratings there.
     scale_id
         A scale such as "panss".
-    cv, encoder
+    cv, encoder, models, permutations
         In place of what study.toml says.
+    question
+        Who is trained on and who is tested; everyone in turn if absent. The answer to another
+        question has files of its own.
+    splits
+        A split manifest to use again.
+    run
+        Who fits the folds: this process, its cores, or a cluster.
     progress
         Told after every fold.
 
@@ -93,98 +135,137 @@ def fit(
     StudyError, ScaleError, RatingsError, TooFewError
         Features or ratings are missing or wrong, or there are fewer participants than folds.
     """
-    settings = study.settings.fit if cv is None else replace(study.settings.fit, cv=cv)
-    design = design_of(settings, study.settings.study.seed)
-    label = encoder_label(encoder or study.settings.encode.encoder)
+    asked = question or Question()
+    plan = _plan(study, scale_id, cv, encoder, models, permutations, asked, splits)
     definition = scale_file(study, scale_id)
     require_recordings(study)
-    inputs = [
-        study.recordings_csv,
-        *feature_files(study, label),
+    inputs = feature_files(study, plan.label)
+    if plan.settings.holdout:
+        _lock_away(study, plan)
+    inputs += [
+        *(study.recordings_csv, definition, study.participants_csv, holdout_csv(study)),
         *study.ratings_files(scale_id),
-        definition,
+        *([splits] if splits else []),
     ]
-    chosen = {**asdict(design), "encoder": label, "resamples": settings.resamples}
-    stamp = study.stamp(fit_stage(scale_id), inputs, chosen)
+    stamp = study.stamp(fit_stage(plan.slug), inputs, plan.facts())
     fresh = study.is_fresh(stamp)
     if not fresh:
-        notes = _fit(study, scale_id, label, design, settings.resamples, progress)
-        study.record(stamp, _files(study, scale_id), notes=notes)
-    result = _result(study, scale_id, fresh)
-    if settings.cv == study.settings.fit.cv:
+        written, notes = _fit(study, plan, run, progress)
+        study.record(stamp, written, notes=notes)
+    result = _result(study, plan, fresh)
+    if cv in (None, study.settings.fit.cv):
         return result
     ours = f"study.toml says cv = \"{study.settings.fit.cv}\", and 'run' would fit that again"
     return replace(result, notes=(*result.notes, f'{ours}: write cv = "{cv}" there to keep this'))
 
 
-def _fit(
+def _plan(
     study: Study,
     scale_id: str,
-    label: str,
-    design: Design,
-    n_resamples: int,
-    progress: Progress,
-) -> list[str]:
-    """Write every file of the stage; give what there is to know beside the exclusions."""
-    recordings = require_recordings(study)
-    rated = read_rated(study, scale_id)
-    matched, unmatched = matching.match(rated.consensus, recordings)
-    table = features.read_folder(study.features_dir(label), list(matched["recording"]))
-    x = pool(table.vectors, table.segments["recording"].to_numpy(), POOLING)
-    y = _wide(rated, matched)
-    people = matched.set_index("recording")["participant"]
-    hints = matching.id_hints(rated.consensus, recordings)
+    cv: str | None,
+    encoder: str | None,
+    models: Sequence[str],
+    permutations: int | None,
+    question: Question,
+    splits: Path | None,
+) -> _Plan:
+    settings = study.settings.fit
+    settings = replace(
+        settings,
+        cv=cv or settings.cv,
+        models=tuple(models) or settings.models,
+        permutations=settings.permutations if permutations is None else permutations,
+    )
+    return _Plan(
+        scale_id=scale_id,
+        slug=question.slug(scale_id),
+        label=encoder_label(encoder or study.settings.encode.encoder),
+        settings=settings,
+        design=design_of(settings, study.settings.study.seed),
+        question=question,
+        splits=splits,
+    )
+
+
+def _lock_away(study: Study, plan: _Plan) -> None:
+    """Lock the hold-out before anything is fitted; does nothing where there is one."""
+    if holdout_csv(study).is_file():
+        return
+    material = gather(study, plan.scale_id, plan.label, plan.settings)
+    lock(study, material.analysed, plan.settings.holdout, plan.design.seed)
+
+
+def _fit(
+    study: Study, plan: _Plan, run: Runner, progress: Progress
+) -> tuple[list[Path], list[str]]:
+    """Write every file of the stage; give them, and what there is to know beside the exclusions."""
+    material = gather(study, plan.scale_id, plan.label, plan.settings)
+    manifest, left_out = plan.question.manifest(study, material.analysed)
+    if plan.splits:
+        manifest = read_manifest(plan.splits)
+    exclusions = pd.concat([material.exclusions, _left_out(left_out, plan)], ignore_index=True)
+    material = material.without(left_out)
     try:
         validated = cross_validate(
-            x,
-            y,
-            people,
-            design,
-            (ESTIMATOR, BASELINE),
+            material.inputs,
+            material.targets,
+            material.people,
+            plan.design,
+            plan.recipes,
+            splits=manifest,
+            sites=material.column("site"),
+            strata=material.strata(plan.settings.stratify),
+            run=run,
             progress=lambda done, total: progress("cross-validation", done, total),
         )
     except TooFewError as error:
-        lost = [f"{row['id']} ({row['reason']})" for row in unmatched.to_dict("records")]
+        lost = [f"{row['id']} ({row['reason']})" for row in exclusions.to_dict("records")]
         listed = f" Left out: {', '.join(lost)}." if lost else ""
-        raise TooFewError(" ".join([f"{error}{listed}", *hints])) from error
-    targets = scales.targets(rated.scale)
+        raise TooFewError(" ".join([f"{error}{listed}", *material.notes])) from error
+    judged = judge(material, validated, plan.design, plan.settings, plan.recipes, run, progress)
+    exclusions = pd.concat([exclusions, validated.exclusions], ignore_index=True)
+    tables = {**judged.tables, "splits": validated.splits, "exclusions": exclusions}
+    notes = [*material.notes, *judged.notes]
+    written = _write(study, plan, material, judged, tables)
+    if plan.question.open_holdout:
+        notes.append(record_opening(study, plan.scale_id, plan.settings.models))
+    return written, notes
+
+
+def _left_out(people: set[str], plan: _Plan) -> pd.DataFrame:
+    cohort = plan.question.train_on
+    why = f"not of the cohort {cohort}" if cohort else LOCKED
+    return exclusion_table([Exclusion("fit", "participant", one, why) for one in sorted(people)])
+
+
+def _write(
+    study: Study,
+    plan: _Plan,
+    material: Material,
+    judged: Judged,
+    tables: dict[str, pd.DataFrame],
+) -> list[Path]:
+    folder = study.model_dir(plan.slug)
+    written = [study.predictions_csv(plan.slug)]
+    predictions.write_predictions(written[0], judged.predictions)
+    for name, table in tables.items():
+        written.append(folder / f"{name}.csv")
+        files.write_csv(written[-1], table)
+    ranges = scales.targets(material.rated.scale).set_index("target")[["minimum", "maximum"]]
     model = fit_model(
-        x,
-        y,
-        people,
-        validated.predictions,
-        scale=scale_id,
-        features=Features(table.encoder, table.fingerprint, POOLING),
-        ranges={
-            name: (low, high)
-            for name, low, high in targets[["target", "minimum", "maximum"]].to_numpy().tolist()
-        },
-        design=design,
-        estimator=ESTIMATOR,
+        material.inputs,
+        material.targets,
+        material.people,
+        judged.predictions,
+        scale=plan.scale_id,
+        features=material.features,
+        ranges={str(name): (low, high) for name, low, high in ranges.itertuples()},
+        design=plan.design,
+        estimator=plan.recipes[0].estimator,
     )
-    exclusions = pd.concat([unmatched, validated.exclusions], ignore_index=True)
-    sessions = matched.set_index("recording")["session"]
-    folder = study.model_dir(scale_id)
-    out_of_fold = predictions.label(validated.predictions, scale_id, sessions)
-    kinds = dict(zip(targets["target"], targets["kind"], strict=True))
-    progress("bootstrap", 0, 1)
-    skill = performance(out_of_fold, kinds, n_resamples=n_resamples, seed=design.seed)
-    progress("bootstrap", 1, 1)
-    predictions.write_predictions(study.predictions_csv(scale_id), out_of_fold)
-    files.write_csv(folder / "performance.csv", skill)
-    files.write_csv(folder / "splits.csv", validated.splits)
-    files.write_csv(folder / "exclusions.csv", exclusions)
     save(model, folder)
-    files.write_json(folder / ENCODING_JSON, _encoding(study, label))
-    return [*rated.notes, *hints]
-
-
-def _wide(rated: Rated, matched: pd.DataFrame) -> pd.DataFrame:
-    """Consensus scores: index recording, a column a target in the scale's order, NaN if missing."""
-    scores = matched.merge(rated.consensus, on=["participant", "session"])
-    wide = scores.pivot(index="recording", columns="target", values="value")
-    order = scales.targets(rated.scale)["target"]
-    return wide[[target for target in order if target in wide]]
+    files.write_json(folder / ENCODING_JSON, _encoding(study, plan.label))
+    return [*written, *(folder / name for name in (*FILES, ENCODING_JSON))]
 
 
 def _encoding(study: Study, label: str) -> dict[str, Any]:
@@ -198,28 +279,26 @@ def _encoding(study: Study, label: str) -> dict[str, Any]:
     return {"encoder": record["encoder"], **record["settings"]}
 
 
-def _files(study: Study, scale_id: str) -> list[Path]:
-    folder = study.model_dir(scale_id)
-    names = (*TABLES, *FILES, ENCODING_JSON)
-    return [study.predictions_csv(scale_id), *(folder / name for name in names)]
-
-
-def _result(study: Study, scale_id: str, fresh: bool) -> StageResult:
-    folder = study.model_dir(scale_id)
+def _result(study: Study, plan: _Plan, fresh: bool) -> StageResult:
+    folder = study.model_dir(plan.slug)
     text = {"id": str, "reason": str, "stage": str, "unit": str}
     exclusions = pd.read_csv(folder / "exclusions.csv", dtype=text, keep_default_na=False)
     skill = pd.read_csv(folder / "performance.csv", keep_default_na=False, na_values=[""])
-    ridge = skill[(skill["model"] == ESTIMATOR) & (skill["metric"] == "pearson")]
-    record = study.provenance(fit_stage(scale_id)) or {}
-    n_people = int(skill["n_participants"].max())
-    message = f"{len(ridge)} targets of {scale_id}, {n_people} participants."
+    record = study.provenance(fit_stage(plan.slug)) or {}
+    own = skill[skill["model"] == reported_model(study, plan.slug)]
+    n_people, n_targets = int(own["n_participants"].max()), own["target"].nunique()
     return StageResult(
         stage="fit",
-        message="up to date." if fresh else message,
-        written=tuple(_files(study, scale_id)),
+        message="up to date."
+        if fresh
+        else f"{n_targets} targets of {plan.scale_id}, {n_people} participants.",
+        written=tuple(study.path / name for name in record.get("outputs", {})),
         exclusions=exclusions,
         notes=tuple(record.get("notes", ())),
-        summary={"n_targets": len(ridge), "n_participants": n_people},
+        summary={"n_targets": n_targets, "n_participants": n_people},
+        table=skill_table(
+            folder, own, scales.targets(scales.load_scale(plan.scale_id, study.path))
+        ),
         fresh=fresh,
-        next_command=f"emoclip-clinic report --scale {scale_id}",
+        next_command=f"emoclip-clinic report --scale {plan.scale_id}",
     )

@@ -15,14 +15,15 @@ from emoclip_clinic.errors import SettingsError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.agreeing import agree, of_cohort
 from emoclip_clinic.pipeline.encoding import encode_stage, unencoded
-from emoclip_clinic.pipeline.fitting import fit_stage
 from emoclip_clinic.pipeline.sources import (
     Rated,
     cohort_slug,
     feature_files,
+    fit_stage,
     in_cohort,
     read_participants,
     read_rated,
+    reported_model,
     require_recordings,
     scale_file,
 )
@@ -153,6 +154,7 @@ def _gather(
         raters=_raters(rated, of_cohort(rated.ratings, chosen)),
         performance=_performance(study, out_of_fold, targets, cohort),
         predictions=out_of_fold,
+        model=reported_model(study, scale.id),
         agreement=_read(agreement_csv, "rater_a", "rater_b", "note"),
         methods=_methods(study, record, label),
         fingerprints={name: digest for name, digest in fingerprints.items() if "." in name},

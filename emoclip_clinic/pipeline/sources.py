@@ -24,10 +24,12 @@ __all__ = [
     "cohort_slug",
     "encoder_label",
     "feature_files",
+    "fit_stage",
     "in_cohort",
     "lies_in",
     "read_participants",
     "read_rated",
+    "reported_model",
     "require_recordings",
     "scale_file",
 ]
@@ -149,6 +151,18 @@ def read_participants(study: Study) -> pd.DataFrame:
     if len(twice):
         raise StudyError(f"{path.name}: participant {twice.iloc[0]} is in it twice. Keep one row.")
     return table
+
+
+def fit_stage(slug: str) -> str:
+    """Name the stage in provenance/: there is one a scale, and one a question about it."""
+    return f"fit-{slug}"
+
+
+def reported_model(study: Study, slug: str) -> str:
+    """Name the model of a fit that is reported and saved: the first of its models."""
+    record = study.provenance(fit_stage(slug)) or {}
+    models = record.get("settings", {}).get("models") or ["ridge"]
+    return str(models[0])
 
 
 def cohort_slug(scale_id: str, cohort: str) -> str:

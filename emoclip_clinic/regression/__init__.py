@@ -8,7 +8,9 @@ from emoclip_clinic.regression.fitted import Features, FittedModel, fit_model, p
 from emoclip_clinic.regression.folds import Design, splits
 from emoclip_clinic.regression.inference import performance
 from emoclip_clinic.regression.inputs import Inputs
+from emoclip_clinic.regression.permutation import permutation_test
 from emoclip_clinic.regression.pooling import pool
+from emoclip_clinic.regression.recipes import Recipe
 
 __all__ = [
     "CrossValidation",
@@ -16,10 +18,12 @@ __all__ = [
     "Features",
     "FittedModel",
     "Inputs",
+    "Recipe",
     "cross_validate",
     "fit_model",
     "load",
     "performance",
+    "permutation_test",
     "pool",
     "predict",
     "save",

@@ -17,6 +17,7 @@ from emoclip_clinic.regression import estimators
 from emoclip_clinic.regression.crossval import align, participants_of, same_recordings
 from emoclip_clinic.regression.estimators import Estimator
 from emoclip_clinic.regression.folds import Design
+from emoclip_clinic.regression.inputs import Inputs
 
 __all__ = [
     "PREDICTED",
@@ -105,7 +106,7 @@ class FittedModel:
 
 
 def fit_model(
-    x: pd.DataFrame,
+    x: pd.DataFrame | Inputs,
     targets: pd.DataFrame,
     participants: pd.Series,
     predictions: pd.DataFrame,

@@ -140,9 +140,11 @@ class ReportData:
     raters: pd.DataFrame = field(default_factory=partial(_empty, "raters"))
     """Visits rated and items missing, a row a rater."""
     performance: pd.DataFrame = field(default_factory=partial(_empty, "performance"))
-    """Out-of-fold performance, models "ridge" and "mean"."""
+    """Out-of-fold performance of the models, "mean" among them."""
     predictions: pd.DataFrame = field(default_factory=partial(_empty, "predictions"))
     """Out-of-fold predictions; observed is the consensus of the raters."""
+    model: str = "ridge"
+    """The model that is reported."""
     agreement: pd.DataFrame = field(default_factory=partial(_empty, "agreement"))
     """Agreement, a row a target, comparison, pair and statistic."""
     methods: Methods = field(default_factory=Methods)

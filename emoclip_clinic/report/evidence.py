@@ -76,9 +76,9 @@ def overall(data: ReportData, target: str, comparison: str, statistic: str = ICC
     return found[0] if len(found) == 1 else Estimate(note="not estimated")
 
 
-def performance(data: ReportData, target: str, metric: str, model: str = "ridge") -> Estimate:
-    """Give the out-of-fold performance of a target."""
-    rows = data.performance_rows.get((target, metric, model), [])
+def performance(data: ReportData, target: str, metric: str, model: str = "") -> Estimate:
+    """Give the out-of-fold performance of a target, of the reported model unless one is named."""
+    rows = data.performance_rows.get((target, metric, model or data.model), [])
     if not rows:
         return Estimate(note="not estimated")
     return _estimate(rows[0], "n_recordings", data.masked(_text(rows[0]["note"])))

@@ -20,7 +20,6 @@ from emoclip_clinic.report.vector import FigureFlowable
 __all__ = ["Performance", "bland_altman_panels", "performance_table", "scatter_panels"]
 
 IN_POINTS = ("mae", "rmse")
-MODEL_NAME = "ridge"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _captioned(context: Context, figures: list[Figure], key: str) -> list[Flowab
 
 def _panels(context: Context, options: Selection, limits: bool = False) -> list[Panel]:
     data = context.data
-    table = data.predictions[data.predictions["model"] == MODEL_NAME]
+    table = data.predictions[data.predictions["model"] == data.model]
     panels = []
     for target in context.select(options):
         rows = table[table["target"] == target].dropna(subset=["observed", "predicted"])

@@ -1,0 +1,107 @@
+"""What a cross-validation is worth: every table about it, and the final model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from emoclip_clinic import predictions
+from emoclip_clinic.pipeline._stage import Progress
+from emoclip_clinic.pipeline.materials import Material
+from emoclip_clinic.regression import (
+    CrossValidation,
+    Design,
+    Recipe,
+    performance,
+)
+from emoclip_clinic.regression.crossval import prepare
+from emoclip_clinic.regression.derived import changes, summed
+from emoclip_clinic.regression.jobs import Runner
+from emoclip_clinic.regression.permutation import permutation_test
+from emoclip_clinic.settings import FitSettings
+
+__all__ = ["Judged", "judge"]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The predictions, and what is found out about them."""
+
+    predictions: pd.DataFrame
+    """As predictions/<scale>.csv holds them."""
+    tables: dict[str, pd.DataFrame]
+    """Name of a file in models/<scale>/, without its suffix -> table; none is empty."""
+    splits: pd.DataFrame
+    """The manifest."""
+    notes: tuple[str, ...] = ()
+    """What to know beside the exclusions."""
+
+
+def judge(
+    material: Material,
+    validated: CrossValidation,
+    design: Design,
+    settings: FitSettings,
+    recipes: list[Recipe],
+    run: Runner,
+    progress: Progress,
+) -> Judged:
+    """Find out what out-of-fold predictions are worth.
+
+    Parameters
+    ----------
+    material, validated, design, settings
+        What was cross-validated, and how.
+    recipes
+        The models; the first is the one that is reported.
+    run, progress
+        As for `fit`.
+    """
+    reported, kinds = recipes[0].name, material.kinds
+    scale = material.rated.scale
+    direct = predictions.label(validated.predictions, scale.id, material.sessions)
+    own = direct[direct["model"] == reported]
+    everything = predictions.validate(pd.concat([direct, summed(own, scale)], ignore_index=True))
+
+    def measured(table: pd.DataFrame) -> pd.DataFrame:
+        return performance(table, kinds, n_resamples=settings.resamples, seed=design.seed)
+
+    progress("bootstrap", 0, 1)
+    changed = changes(direct, settings.visits)
+    tables = {
+        "performance": measured(everything),
+        "change": measured(changed) if len(changed) else changed,
+    }
+    progress("bootstrap", 1, 1)
+    if settings.permutations:
+        tables["permutation"] = _permuted(
+            material, validated, design, settings, recipes[0], run, progress
+        )
+    kept = {name: table for name, table in tables.items() if len(table)}
+    return Judged(everything, kept, validated.splits)
+
+
+def _permuted(
+    material: Material,
+    validated: CrossValidation,
+    design: Design,
+    settings: FitSettings,
+    recipe: Recipe,
+    run: Runner,
+    progress: Progress,
+) -> pd.DataFrame:
+    prepared = prepare(
+        material.inputs, material.targets, material.people, design, splits=validated.splits
+    )
+    return permutation_test(
+        prepared,
+        design,
+        recipe,
+        material.kinds,
+        n_permutations=settings.permutations,
+        within=material.strata_within(settings.permute_within),
+        folds_follow_scores=bool(settings.stratify),
+        run=run,
+        progress=lambda done, total: progress("permutations", done, total),
+    )

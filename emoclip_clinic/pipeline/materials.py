@@ -1,0 +1,165 @@
+"""What `fit` learns from: windows, covariates and scores of the visits that have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from emoclip_clinic import features, matching, scales
+from emoclip_clinic.errors import SettingsError
+from emoclip_clinic.pipeline.sources import (
+    Rated,
+    read_participants,
+    read_rated,
+    require_recordings,
+)
+from emoclip_clinic.regression import Features, Inputs
+from emoclip_clinic.settings import FitSettings
+from emoclip_clinic.study import Study
+
+__all__ = ["Material", "gather"]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Filmed and rated visits of a study."""
+
+    rated: Rated
+    """The ratings, and their consensus."""
+    visits: pd.DataFrame
+    """recording, participant, session: those that are both filmed and rated."""
+    inputs: Inputs
+    """Windows and covariates of the recordings that were encoded."""
+    targets: pd.DataFrame
+    """Consensus scores: index recording, a column a target in the scale's order."""
+    features: Features
+    """What the features are."""
+    participants: pd.DataFrame
+    """participants.csv; empty where there is none."""
+    exclusions: pd.DataFrame
+    """stage, unit, id, reason."""
+    notes: tuple[str, ...]
+    """What else there is to know."""
+
+    @property
+    def analysed(self) -> set[str]:
+        """Participants with a recording that was encoded and a score."""
+        rated = self.targets.index[self.targets.notna().any(axis=1)]
+        return set(self.people.loc[self.inputs.recordings.intersection(rated)])
+
+    @property
+    def people(self) -> pd.Series:
+        """Participant of each recording (index recording)."""
+        return self.visits.set_index("recording")["participant"]
+
+    @property
+    def sessions(self) -> pd.Series:
+        """Session of each recording (index recording)."""
+        return self.visits.set_index("recording")["session"]
+
+    def without(self, people: set[str]) -> Material:
+        """Leave some participants out, with all their recordings."""
+        if not people:
+            return self
+        visits = self.visits[~self.visits["participant"].isin(people)]
+        kept = np.flatnonzero(self.inputs.recordings.isin(visits["recording"]))
+        return replace(
+            self,
+            visits=visits,
+            inputs=self.inputs.take(kept),
+            targets=self.targets.loc[self.targets.index.isin(visits["recording"])],
+        )
+
+    def strata(self, target: str) -> pd.Series | None:
+        """Give each participant's mean score on a target; None for an empty text.
+
+        Raises
+        ------
+        SettingsError
+            There is no such target.
+        """
+        if not target:
+            return None
+        if target not in self.targets:
+            known = ", ".join(map(str, self.targets))
+            raise SettingsError(f"study.toml: fit: stratify = {target!r}; allowed: {known}")
+        scores = self.targets[target]
+        return scores.groupby(self.people.reindex(scores.index)).mean()
+
+    def column(self, name: str) -> pd.Series | None:
+        """Give a column of participants.csv as text (index participant); None if there is none."""
+        if name not in self.participants:
+            return None
+        return self.participants.set_index("participant")[name].dropna().astype(str)
+
+    def strata_within(self, name: str) -> pd.Series | None:
+        """Give the column within which scores are exchanged; None for an empty name.
+
+        Raises
+        ------
+        SettingsError
+            There is no such column.
+        """
+        found = self.column(name)
+        if name and found is None:
+            columns = ", ".join(self.participants.columns.drop("participant")) or "none"
+            raise SettingsError(
+                f"study.toml: fit: permute_within = {name!r}; columns of participants.csv: "
+                f"{columns}."
+            )
+        return found
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Kind of each target: item, subscale, total."""
+        table = scales.targets(self.rated.scale)
+        return dict(zip(table["target"], table["kind"], strict=True))
+
+
+def gather(study: Study, scale_id: str, label: str, settings: FitSettings) -> Material:
+    """Read what a scale is fitted from.
+
+    Raises
+    ------
+    StudyError, ScaleError, RatingsError
+        Features, ratings or a covariate are missing or wrong.
+    """
+    recordings = require_recordings(study)
+    rated = read_rated(study, scale_id)
+    matched, unmatched = matching.match(rated.consensus, recordings)
+    table = features.read_folder(study.features_dir(label), list(matched["recording"]))
+    people = read_participants(study)
+    return Material(
+        rated=rated,
+        visits=matched,
+        inputs=Inputs.of_windows(
+            table.vectors,
+            table.segments["recording"].to_numpy(),
+            _covariates(people, matched, settings),
+        ),
+        targets=_wide(rated, matched),
+        features=Features(table.encoder, table.fingerprint, settings.pooling),
+        participants=people,
+        exclusions=unmatched,
+        notes=(*rated.notes, *matching.id_hints(rated.consensus, recordings)),
+    )
+
+
+def _covariates(
+    people: pd.DataFrame, matched: pd.DataFrame, settings: FitSettings
+) -> pd.DataFrame | None:
+    """Covariates of each recording: those of its participant."""
+    if not settings.covariates:
+        return None
+    known = people.set_index("participant")[list(settings.covariates)]
+    return known.reindex(matched["participant"]).set_axis(matched["recording"])
+
+
+def _wide(rated: Rated, matched: pd.DataFrame) -> pd.DataFrame:
+    """Consensus scores: index recording, a column a target in the scale's order, NaN if missing."""
+    scores = matched.merge(rated.consensus, on=["participant", "session"])
+    wide = scores.pivot(index="recording", columns="target", values="value")
+    order = scales.targets(rated.scale)["target"]
+    return wide[[target for target in order if target in wide]]
