@@ -35,7 +35,7 @@ from emoclip_clinic.pipeline.sources import (
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.regression import Design, Recipe, cross_validate, fit_model, save
 from emoclip_clinic.regression.archive import FILES
-from emoclip_clinic.regression.folds import KINDS
+from emoclip_clinic.regression.folds import KINDS, TRAINING_ONLY
 from emoclip_clinic.regression.jobs import Runner, serially
 from emoclip_clinic.settings import FitSettings
 from emoclip_clinic.study import Study
@@ -252,10 +252,11 @@ def _write(
         written.append(folder / f"{name}.csv")
         files.write_csv(written[-1], table)
     ranges = scales.targets(material.rated.scale).set_index("target")[["minimum", "maximum"]]
+    trained = material.without(_tested_only(tables["splits"]))
     model = fit_model(
-        material.inputs,
-        material.targets,
-        material.people,
+        trained.inputs,
+        trained.targets,
+        trained.people,
         judged.predictions,
         scale=plan.scale_id,
         features=material.features,
@@ -266,6 +267,13 @@ def _write(
     save(model, folder)
     files.write_json(folder / ENCODING_JSON, _encoding(study, plan.label))
     return [*written, *(folder / name for name in (*FILES, ENCODING_JSON))]
+
+
+def _tested_only(manifest: pd.DataFrame) -> set[str]:
+    """Participants of a hold-out or an external cohort: the final model does not see them."""
+    if (manifest["fold"] != TRAINING_ONLY).all():
+        return set()
+    return set(manifest.loc[manifest["fold"] != TRAINING_ONLY, "participant"])
 
 
 def _encoding(study: Study, label: str) -> dict[str, Any]:

@@ -153,6 +153,9 @@ def _covariates(
     """Covariates of each recording: those of its participant."""
     if not settings.covariates:
         return None
+    unknown = [name for name in settings.covariates if name not in people]
+    if unknown:
+        raise SettingsError(f"study.toml: fit: covariates: no column {', '.join(unknown)}.")
     known = people.set_index("participant")[list(settings.covariates)]
     return known.reindex(matched["participant"]).set_axis(matched["recording"])
 
