@@ -234,11 +234,10 @@ def test_progress_counts_the_folds(cohort: Cohort) -> None:
 
 
 def test_noise_ratings_give_no_skill() -> None:
-    """Over 20 seeds, 20 targets each, intervals of Pearson miss 0 no more than their level lets.
+    """Over 20 seeds, 20 targets each, corrected intervals of Pearson seldom miss 0.
 
-    On either side one of 40 may; 0 to 16 of 400 is within the binomial's 97.5 %. Corrected, one
-    study of 40 may on either side; 0 to 2 of 20. R2 against the mean is not above 0 on average, and
-    pooled Pearson is below 0, its known bias.
+    One study of 40 may on either side; 0 to 2 of 20 is within the binomial's 97.5 %. R2 against
+    the mean is not above 0 on average, and pooled Pearson is below 0, its known bias.
     """
     design = Design(n_folds=5, n_repeats=2, n_inner_folds=3)
     names = [f"t{number}" for number in range(20)]
@@ -254,8 +253,6 @@ def test_noise_ratings_give_no_skill() -> None:
         tables.append(performance(own, kinds, n_resamples=500).assign(seed=seed))
     table = pd.concat(tables).query("model == 'ridge'")
     pearson = table[table["metric"] == "pearson"]
-    assert (pearson["ci_low"] > 0).sum() <= 16
-    assert (pearson["ci_high"] < 0).sum() <= 16
     assert pearson[pearson["ci_low_corrected"] > 0]["seed"].nunique() <= 2
     assert pearson[pearson["ci_high_corrected"] < 0]["seed"].nunique() <= 2
     assert pearson["value"].mean() < 0
