@@ -204,3 +204,27 @@ def test_an_unknown_covariate_is_refused(tmp_path: Path) -> None:
     study = make_study(tmp_path / "study", fit='covariates = ["weight"]')
     with pytest.raises((SettingsError, StudyError), match="weight"):
         ec.pipeline.fit(study, "cains")
+
+
+def test_models_are_compared_and_subgroups_shown(tmp_path: Path) -> None:
+    """The reported model against each other one; a row a group of the usual attributes."""
+    study = make_study(tmp_path / "study", 30)
+    ec.pipeline.fit(study, "cains", models=["ridge", "ridge@mean"])
+    compared = table(study, "comparison")
+    assert set(zip(compared["model_a"], compared["model_b"], strict=True)) == {
+        ("ridge", "ridge@mean"),
+        ("ridge", "mean"),
+    }
+    groups = table(study, "subgroups")
+    assert set(groups["column"]) == {"sex", "age", "site", "rater", "face_fraction"}
+    shown = groups.query("column == 'site' and metric == 'mae' and target == 'map'")
+    assert shown["n_participants"].tolist() == [15, 15]
+
+
+def test_a_learning_curve_is_drawn_on_request(tmp_path: Path) -> None:
+    """Performance over growing parts of the cohort."""
+    study = make_study(tmp_path / "study", 16, n_twice=0, fit="learning_curve = true\nrepeats = 1")
+    ec.pipeline.fit(study, "cains")
+    curve = table(study, "learning_curve")
+    assert curve["n_participants"].max() == 16
+    assert curve["n_participants"].nunique() > 2

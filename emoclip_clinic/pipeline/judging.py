@@ -15,10 +15,13 @@ from emoclip_clinic.regression import (
     Recipe,
     performance,
 )
+from emoclip_clinic.regression.comparison import compare
 from emoclip_clinic.regression.crossval import prepare
 from emoclip_clinic.regression.derived import changes, summed
 from emoclip_clinic.regression.jobs import Runner
+from emoclip_clinic.regression.learning_curve import learning_curve
 from emoclip_clinic.regression.permutation import permutation_test
+from emoclip_clinic.regression.subgroups import subgroups
 from emoclip_clinic.settings import FitSettings
 
 __all__ = ["Judged", "judge"]
@@ -72,14 +75,43 @@ def judge(
     tables = {
         "performance": measured(everything),
         "change": measured(changed) if len(changed) else changed,
+        "comparison": _compared(validated, recipes, settings, design),
+        "subgroups": subgroups(
+            own,
+            material.attributes(settings.subgroups),
+            n_resamples=settings.resamples,
+            seed=design.seed,
+        ),
     }
     progress("bootstrap", 1, 1)
     if settings.permutations:
         tables["permutation"] = _permuted(
             material, validated, design, settings, recipes[0], run, progress
         )
+    if settings.learning_curve:
+        tables["learning_curve"] = learning_curve(
+            material.inputs,
+            material.targets,
+            material.people,
+            design,
+            recipes[0],
+            run=run,
+            progress=lambda done, total: progress("learning curve", done, total),
+        )
     kept = {name: table for name, table in tables.items() if len(table)}
     return Judged(everything, kept, validated.splits)
+
+
+def _compared(
+    validated: CrossValidation, recipes: list[Recipe], settings: FitSettings, design: Design
+) -> pd.DataFrame:
+    """Compare the reported model with each of the others, the mean among them."""
+    first, *others = [recipe.name for recipe in recipes]
+    found = [
+        compare(validated.by_repeat, first, other, n_resamples=settings.resamples, seed=design.seed)
+        for other in others
+    ]
+    return pd.concat(found, ignore_index=True)
 
 
 def _permuted(

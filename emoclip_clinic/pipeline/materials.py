@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,8 @@ from emoclip_clinic.study import Study
 
 __all__ = ["Material", "gather"]
 
+USUAL_ATTRIBUTES = ("sex", "age", "ethnicity", "site", "rater", "face_fraction")
+
 
 @dataclass(frozen=True, eq=False)
 class Material:
@@ -38,6 +41,8 @@ class Material:
     """What the features are."""
     participants: pd.DataFrame
     """participants.csv; empty where there is none."""
+    face_fraction: pd.Series
+    """Mean share of a used window's frames with a face (index recording)."""
     exclusions: pd.DataFrame
     """stage, unit, id, reason."""
     notes: tuple[str, ...]
@@ -58,6 +63,39 @@ class Material:
     def sessions(self) -> pd.Series:
         """Session of each recording (index recording)."""
         return self.visits.set_index("recording")["session"]
+
+    def attributes(self, wanted: Sequence[str]) -> pd.DataFrame:
+        """Give what performance may be split by (index recording, a column an attribute).
+
+        Parameters
+        ----------
+        wanted
+            Columns of participants.csv, "rater" (who rated the visit) or "face_fraction" (mean
+            share of a window's frames with a face); those of `USUAL_ATTRIBUTES` that there are, if
+            empty.
+
+        Raises
+        ------
+        SettingsError
+            There is no such attribute.
+        """
+        visits = self.visits.set_index("recording")
+        people = self.participants.set_index("participant").reindex(visits["participant"])
+        known = people.set_axis(visits.index).assign(
+            rater=self._raters(visits), face_fraction=self.face_fraction
+        )
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise SettingsError(
+                f"study.toml: fit: subgroups = {unknown[0]!r}; allowed: {', '.join(map(str, known))}"
+            )
+        usual = [name for name in USUAL_ATTRIBUTES if name in known]
+        return known[list(wanted) or usual].rename_axis("recording")
+
+    def _raters(self, visits: pd.DataFrame) -> pd.Series:
+        by_visit = self.rated.ratings.groupby(["participant", "session"])["rater"].unique()
+        names = by_visit.map(lambda raters: " and ".join(sorted(raters)))
+        return names.reindex(pd.MultiIndex.from_frame(visits)).set_axis(visits.index)
 
     def without(self, people: set[str]) -> Material:
         """Leave some participants out, with all their recordings."""
@@ -142,6 +180,7 @@ def gather(study: Study, scale_id: str, label: str, settings: FitSettings) -> Ma
         targets=_wide(rated, matched),
         features=Features(table.encoder, table.fingerprint, settings.pooling),
         participants=people,
+        face_fraction=table.segments.groupby("recording")["face_fraction"].mean(),
         exclusions=unmatched,
         notes=(*rated.notes, *matching.id_hints(rated.consensus, recordings)),
     )

@@ -17,6 +17,7 @@ from emoclip_clinic.regression.folds import FEWEST_PARTICIPANTS, TRAINING_ONLY, 
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.regression.jobs import Runner, serially
 from emoclip_clinic.regression.measures import METRICS
+from emoclip_clinic.regression.recipes import Recipe
 from emoclip_clinic.regression.sample import BASELINE, samples, tables
 
 __all__ = ["COLUMNS", "TREND_COLUMNS", "learning_curve", "trend"]
@@ -45,7 +46,7 @@ def learning_curve(
     targets: pd.DataFrame,
     participants: pd.Series,
     design: Design,
-    model: str = "ridge",
+    model: str | Recipe = "ridge",
     sizes: Sequence[int] | None = None,
     *,
     n_draws: int = 5,
@@ -62,7 +63,7 @@ def learning_curve(
     design
         Likewise; every draw of participants has folds of its own.
     model
-        What `recipes.Recipe.parse` reads.
+        A recipe, or what `recipes.Recipe.parse` reads.
     sizes
         Numbers of participants; six equal steps from the fewest that the design allows to all, if
         absent.
@@ -90,6 +91,7 @@ def learning_curve(
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown:
         raise ClinicError(f"metric {unknown[0]}; allowed: {', '.join(METRICS)}.")
+    recipe = model if isinstance(model, Recipe) else Recipe.parse(model)
     inputs, scores, _ = align(x, targets)
     groups = participants_of(inputs.recordings, participants)
     people = np.unique(groups.astype(str))
@@ -100,8 +102,10 @@ def learning_curve(
         chosen = np.random.default_rng(seed).permutation(people)[:size]
         kept = np.flatnonzero(np.isin(groups, chosen))
         own = replace(design, seed=seed)
-        about = {"n_participants": size, "draw": draw + 1, "model": model}
-        found = _study(inputs.take(kept), scores.iloc[kept], participants, own, model, metrics, run)
+        about = {"n_participants": size, "draw": draw + 1, "model": recipe.name}
+        found = _study(
+            inputs.take(kept), scores.iloc[kept], participants, own, recipe, metrics, run
+        )
         rows += [{**about, **row} for row in found]
         if progress:
             progress(done, len(jobs))
@@ -128,13 +132,13 @@ def _study(
     scores: pd.DataFrame,
     participants: pd.Series,
     design: Design,
-    model: str,
+    model: Recipe,
     metrics: Sequence[str],
     run: Runner,
 ) -> Iterator[dict[str, Any]]:
     """Rows of one subset; a target that cannot be fitted has one a metric too, with the reason."""
     try:
-        models = list(dict.fromkeys([model, BASELINE]))
+        models = [model] if model.name == BASELINE else [model, Recipe.parse(BASELINE)]
         found = cross_validate(inputs, scores, participants, design, models, run=run)
     except TooFewError as error:
         yield from _missing(dict.fromkeys(scores.columns, str(error)), metrics)
@@ -142,7 +146,7 @@ def _study(
     sizes = found.splits[found.splits["fold"] != TRAINING_ONLY].groupby(["repeat", "fold"]).size()
     n_training = found.splits["participant"].nunique() - sizes.mean()
     for keys, table in tables(found.predictions):
-        sample = dict(samples(table))[model]
+        sample = dict(samples(table))[model.name]
         values = sample.metrics()
         for metric in metrics:
             why = sample.why_undefined(metric)
