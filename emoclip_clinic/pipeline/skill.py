@@ -59,10 +59,15 @@ def skill_table(folder: Path, own: pd.DataFrame, targets: pd.DataFrame) -> pd.Da
                 "label": facts["label"],
                 "n": str(int(by_metric["mae"].loc[target, "n_participants"])),
                 "r (95 % interval)": found("pearson"),
-                **({"corrected p": p_value(p.get(target)).removeprefix("p ").removeprefix("= ")} if len(tested) else {}),
+                **({"corrected p": _bare(p.get(target))} if len(tested) else {}),
                 "CCC (95 % interval)": found("ccc"),
                 "R2": number(by_metric["r2"].loc[target, "value"]),
                 "MAE (of the mean)": f"{mae} ({number(baseline.get(target))})",
             }
         )
     return pd.DataFrame(rows)
+
+
+def _bare(p: float | None) -> str:
+    # the column says what it is
+    return p_value(p).removeprefix("p ").removeprefix("= ")
