@@ -87,9 +87,7 @@ class Material:
         unknown = [name for name in wanted if name not in known]
         if unknown:
             allowed = ", ".join(map(str, known))
-            raise SettingsError(
-                f"study.toml: fit: subgroups = {unknown[0]!r}; allowed: {allowed}"
-            )
+            raise SettingsError(f"study.toml: fit: subgroups = {unknown[0]!r}; allowed: {allowed}")
         usual = [name for name in USUAL_ATTRIBUTES if name in known]
         return known[list(wanted) or usual].rename_axis("recording")
 

@@ -153,6 +153,7 @@ def _gather(
         participants=people[people["participant"].isin(analysed)].reset_index(drop=True),
         raters=_raters(rated, of_cohort(rated.ratings, chosen)),
         performance=_performance(study, out_of_fold, targets, cohort),
+        permutation=_permutation(study, scale.id, cohort),
         predictions=out_of_fold,
         model=reported_model(study, scale.id),
         agreement=_read(agreement_csv, "rater_a", "rater_b", "note"),
@@ -260,6 +261,14 @@ def _performance(
         n_resamples=study.settings.fit.resamples,
         seed=study.settings.study.seed,
     )
+
+
+def _permutation(study: Study, scale_id: str, cohort: str) -> pd.DataFrame:
+    """Read the permutation tests of everyone; a part of the cohort was not tested by itself."""
+    path = study.model_dir(scale_id) / "permutation.csv"
+    if cohort or not path.is_file():
+        return pd.DataFrame(columns=["target", "metric", "p_max_t", "n_permutations"])
+    return _read(path, "target", "note")
 
 
 def _notices(study: Study, label: str) -> list[str]:

@@ -31,6 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "target", "kind", "model", "metric", "value", "ci_low", "ci_high", "n_recordings",
         "n_participants", "note",
     ),
+    "permutation": ("target", "metric", "p_max_t", "n_permutations"),
     "predictions": ("participant", "session", "target", "model", "observed", "predicted"),
     "agreement": (
         "target", "kind", "comparison", "rater_a", "rater_b", "statistic", "value", "ci_low",
@@ -72,7 +73,7 @@ class Methods:
     estimator: str = ""
     """The regression, in words ("ridge regression")."""
     cv: str = ""
-    """"repeated" (grouped k-fold) or "lopo" (leave one participant out)."""
+    """"repeated" (grouped k-fold), "lopo" or "loso" (leave one participant or site out)."""
     folds: int | None = None
     """Outer folds."""
     repeats: int | None = None
@@ -141,6 +142,8 @@ class ReportData:
     """Visits rated and items missing, a row a rater."""
     performance: pd.DataFrame = field(default_factory=partial(_empty, "performance"))
     """Out-of-fold performance of the models, "mean" among them."""
+    permutation: pd.DataFrame = field(default_factory=partial(_empty, "permutation"))
+    """Permutation tests of the reported model; empty: none were made."""
     predictions: pd.DataFrame = field(default_factory=partial(_empty, "predictions"))
     """Out-of-fold predictions; observed is the consensus of the raters."""
     model: str = "ridge"

@@ -84,15 +84,17 @@ def _ratings(context: Context) -> list[str]:
 def _prediction(context: Context) -> list[str]:
     facts = context.data.methods
     sentences = _say(context, "estimator", estimator=facts.estimator)
-    if facts.cv == "lopo":
-        sentences += _say(context, "lopo", inner=facts.inner_folds)
+    if facts.cv in ("lopo", "loso"):
+        sentences += _say(context, facts.cv, inner=facts.inner_folds)
     elif facts.cv:
         sentences += _say(
             context, "repeated", folds=facts.folds, repeats=facts.repeats, inner=facts.inner_folds
         )
     if context.data.cohort:
         sentences += _say(context, "cohort", cohort=context.data.cohort)
-    return [*sentences, *_say(context, "performance", resamples=facts.fit_resamples)]
+    sentences += _say(context, "performance", resamples=facts.fit_resamples)
+    made = context.data.permutation["n_permutations"]
+    return [*sentences, *_say(context, "permutation", n=None if made.empty else count(made.max()))]
 
 
 def _agreement(context: Context) -> list[str]:

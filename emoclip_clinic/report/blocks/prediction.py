@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind, points_d
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.evidence import overall, performance
 from emoclip_clinic.report.figures import Panel, bland_altman, scatter
-from emoclip_clinic.report.numbers import count, estimate
+from emoclip_clinic.report.numbers import count, estimate, p_value
 from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 from emoclip_clinic.report.vector import FigureFlowable
 
@@ -36,6 +37,7 @@ def performance_table(context: Context, options: Performance) -> list[Flowable]:
     if data.performance.empty:
         return [context.say("performance.none")]
     notes = Notes()
+    tested = _corrected_p(context)
     rows: list[Any] = []
     for target, heading in by_kind(context, context.select(options)):
         if heading:
@@ -46,15 +48,29 @@ def performance_table(context: Context, options: Performance) -> list[Flowable]:
             notes.stacked(each, digits if metric in IN_POINTS else 2) for metric, each in found
         ]
         baseline = notes.value(performance(data, target, "mae", "mean"), digits)
-        rows.append([data.label(target), count(max(each.n for _, each in found)), *cells, baseline])
+        n = count(max(each.n for _, each in found))
+        rows.append([data.label(target), n, *cells, *tested(target), baseline])
     columns = [
         Column(context.texts("words.target"), numeric=False),
         Column("n", 26),
         *(Column(context.texts.word("metrics", name), 68) for name in options.metrics),
-        Column(context.texts("performance.baseline"), 68),
+        *([Column(context.texts("performance.p"), 46)] * bool(len(data.permutation))),
+        Column(context.texts("performance.baseline"), 62),
     ]
     caption = context.caption("table", "performance.caption")
-    return [context.say("performance.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = ["performance.intro", *(["performance.tested"] * bool(len(data.permutation)))]
+    return [*map(context.say, intro), *data_table(context, caption, columns, rows, notes)]
+
+
+def _corrected_p(context: Context) -> Callable[[str], list[str]]:
+    """Give the cells of a target's corrected p for Pearson; none where nothing was tested."""
+    table = context.data.permutation
+    p = table[table["metric"] == "pearson"].set_index("target")["p_max_t"]
+
+    def cells(target: str) -> list[str]:
+        return [p_value(p.get(target)).removeprefix("p ").removeprefix("= ")] * bool(len(p))
+
+    return cells
 
 
 def scatter_panels(context: Context, options: Selection) -> list[Flowable]:
