@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 import emoclip_clinic as ec
+from emoclip_clinic import features
 from emoclip_clinic.errors import ClinicError, SettingsError, StudyError, TooFewError
 from emoclip_clinic.pipeline.cohorts import Question
 from emoclip_clinic.regression import load
@@ -228,3 +230,17 @@ def test_a_learning_curve_is_drawn_on_request(tmp_path: Path) -> None:
     curve = table(study, "learning_curve")
     assert curve["n_participants"].max() == 16
     assert curve["n_participants"].nunique() > 2
+
+
+def test_a_copy_of_a_recording_under_another_id_is_on_no_side(tmp_path: Path) -> None:
+    """Equal vectors of two participants: both are left out, and the reason says why."""
+    study = make_study(tmp_path / "study")
+    folder = study.features_dir("emoclip-demo")
+    one, other = (f"sub-{name}_ses-01" for name in ("P007", "P009"))
+    source = features.read(folder / f"{one}.safetensors")
+    copied = replace(source, recording=other, segments=source.segments.assign(recording=other))
+    features.write(folder / f"{other}.safetensors", copied)
+    ec.pipeline.fit(study, "cains")
+    lost = table(study, "exclusions").set_index("id")["reason"]
+    assert lost[one] == lost[other] == "same features under two participant ids"
+    assert not {"P007", "P009"} & set(pd.read_csv(study.predictions_csv("cains"))["participant"])

@@ -10,12 +10,14 @@ import pandas as pd
 
 from emoclip_clinic import features, matching, scales
 from emoclip_clinic.errors import SettingsError
+from emoclip_clinic.files import sha256_bytes
 from emoclip_clinic.pipeline.sources import (
     Rated,
     read_participants,
     read_rated,
     require_recordings,
 )
+from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.regression import Features, Inputs
 from emoclip_clinic.settings import FitSettings
 from emoclip_clinic.study import Study
@@ -167,22 +169,43 @@ def gather(study: Study, scale_id: str, label: str, settings: FitSettings) -> Ma
     rated = read_rated(study, scale_id)
     matched, unmatched = matching.match(rated.consensus, recordings)
     table = features.read_folder(study.features_dir(label), list(matched["recording"]))
+    twins = _twins(table, matched.set_index("recording")["participant"])
+    copies = [lost.id for lost in twins]
+    matched = matched[~matched["recording"].isin(copies)]
+    kept = ~table.segments["recording"].isin(copies).to_numpy()
     people = read_participants(study)
     return Material(
         rated=rated,
         visits=matched,
         inputs=Inputs.of_windows(
-            table.vectors,
-            table.segments["recording"].to_numpy(),
+            table.vectors[kept],
+            table.segments["recording"].to_numpy()[kept],
             _covariates(people, matched, settings),
         ),
         targets=_wide(rated, matched),
         features=Features(table.encoder, table.fingerprint, settings.pooling),
         participants=people,
         face_fraction=table.segments.groupby("recording")["face_fraction"].mean(),
-        exclusions=unmatched,
+        exclusions=pd.concat([unmatched, exclusion_table(twins)], ignore_index=True),
         notes=(*rated.notes, *matching.id_hints(rated.consensus, recordings)),
     )
+
+
+def _twins(table: features.FeatureTable, people: pd.Series) -> list[Exclusion]:
+    """Find recordings with equal vectors under two participant ids: one person on two sides.
+
+    A video that was copied into another container has another hash, and the same pictures.
+    """
+    owners: dict[str, list[str]] = {}
+    for recording, rows in table.segments.groupby("recording", sort=True).indices.items():
+        content = sha256_bytes(np.ascontiguousarray(table.vectors[rows]).tobytes())
+        owners.setdefault(content, []).append(str(recording))
+    return [
+        Exclusion("fit", "recording", name, "same features under two participant ids")
+        for names in owners.values()
+        if people.loc[names].nunique() > 1
+        for name in names
+    ]
 
 
 def _covariates(
