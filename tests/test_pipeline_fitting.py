@@ -30,7 +30,6 @@ def test_what_is_in_the_face_is_found_with_a_p_and_noise_is_not(tmp_path: Path) 
     assert (tested.loc[["2", "4", "6", "8"], "p_max_t"] > 0.05).all()
     assert result.table is not None
     assert result.table["target"].tolist() == [*map(str, range(1, 14)), "map", "exp"]
-    assert result.table.loc[0, "label"] == "Motivation: family/partner"
 
 
 def test_scores_summed_from_items_and_change_stand_beside(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ class Screen:
             return
         if not result.fresh and not self.quiet and result.table is not None:
             table = result.table
-            _print_table(list(table.columns), table.to_numpy().tolist(), to_stderr=True)
+            _print_table(list(table.columns), table.to_numpy().tolist(), dense=True)
         for text in () if result.fresh else result.words:
             self.say(text)
         for note in result.notes:
@@ -246,16 +246,22 @@ def keep_inside(study: Path) -> None:
 
 
 def _print_table(
-    columns: list[str], rows: list[list[Any]], title: str = "", *, to_stderr: bool = False
+    columns: list[str], rows: list[list[Any]], title: str = "", *, dense: bool = False
 ) -> None:
+    """Print a table on standard output; a dense one on standard error, a line a row."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*columns, title=title or None)
+    if dense:
+        # 80 columns hold it
+        table.box, table.pad_edge, table.padding = None, False, (0, 1, 0, 0)
+        for number, column in enumerate(table.columns):
+            column.no_wrap, column.justify = True, "right" if number else "left"
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
-    Console(stderr=to_stderr).print(table)
+    Console(stderr=dense).print(table)
 
 
 def _print(text: str) -> None:

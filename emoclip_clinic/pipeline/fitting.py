@@ -293,6 +293,7 @@ def _result(study: Study, plan: _Plan, fresh: bool) -> StageResult:
     exclusions = pd.read_csv(folder / "exclusions.csv", dtype=text, keep_default_na=False)
     skill = pd.read_csv(folder / "performance.csv", keep_default_na=False, na_values=[""])
     record = study.provenance(fit_stage(plan.slug)) or {}
+    others = [name for name in record.get("outputs", {}) if not name.endswith("/performance.csv")]
     own = skill[skill["model"] == reported_model(study, plan.slug)]
     n_people, n_targets = int(own["n_participants"].max()), own["target"].nunique()
     return StageResult(
@@ -300,7 +301,7 @@ def _result(study: Study, plan: _Plan, fresh: bool) -> StageResult:
         message="up to date."
         if fresh
         else f"{n_targets} targets of {plan.scale_id}, {n_people} participants.",
-        written=tuple(study.path / name for name in record.get("outputs", {})),
+        written=(folder / "performance.csv", *(study.path / name for name in others)),
         exclusions=exclusions,
         notes=tuple(record.get("notes", ())),
         summary={"n_targets": n_targets, "n_participants": n_people},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from emoclip_clinic.report.numbers import estimate, number, p_value
+from emoclip_clinic.report.numbers import DASH, number, p_value
 
 __all__ = ["read_table", "skill_table"]
 
@@ -44,28 +44,27 @@ def skill_table(folder: Path, own: pd.DataFrame, targets: pd.DataFrame) -> pd.Da
     if len(tested):
         p = tested[tested["metric"] == "pearson"].set_index("target")["p_max_t"]
     by_metric = {name: rows.set_index("target") for name, rows in own.groupby("metric")}
-    rows = []
-    for facts in targets[targets["target"].isin(own["target"])].to_dict("records"):
-        target = facts["target"]
-
-        def found(metric: str, target: str = target) -> str:
-            row: Any = by_metric[metric].loc[target]
-            return estimate(row["value"], row["ci_low"], row["ci_high"])
-
-        mae = number(by_metric["mae"].loc[target, "value"])
-        rows.append(
-            {
-                "target": target,
-                "label": facts["label"],
-                "n": str(int(by_metric["mae"].loc[target, "n_participants"])),
-                "r (95 % interval)": found("pearson"),
-                **({"corrected p": _bare(p.get(target))} if len(tested) else {}),
-                "CCC (95 % interval)": found("ccc"),
-                "R2": number(by_metric["r2"].loc[target, "value"]),
-                "MAE (of the mean)": f"{mae} ({number(baseline.get(target))})",
-            }
-        )
+    rows = [
+        {
+            "target": target,
+            "n": str(int(by_metric["mae"].loc[target, "n_participants"])),
+            "r [95 % interval]": _with_interval(by_metric["pearson"].loc[target]),
+            **({"p corr.": _bare(p.get(target))} if len(tested) else {}),
+            "CCC": number(by_metric["ccc"].loc[target, "value"]),
+            "R2": number(by_metric["r2"].loc[target, "value"]),
+            "MAE": number(by_metric["mae"].loc[target, "value"]),
+            "of mean": number(baseline.get(target)),
+        }
+        for target in targets.loc[targets["target"].isin(own["target"]), "target"]
+    ]
     return pd.DataFrame(rows)
+
+
+def _with_interval(row: Any) -> str:
+    value = number(row["value"])
+    if value == DASH:
+        return value
+    return f"{value} [{number(row['ci_low'])}, {number(row['ci_high'])}]"
 
 
 def _bare(p: float | None) -> str:
