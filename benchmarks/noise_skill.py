@@ -1,7 +1,8 @@
-"""How often noise seems predictable: exclusions of 0 by Pearson's intervals; prints JSON lines.
+"""How often noise seems predictable: by Pearson's intervals, by tests against the mean.
 
 Studies of 40 participants, 10 of them seen twice, whose 39 scores the features have no part in:
-128 features with a flat or a decaying spectrum, scores rounded to 1-7, as `fit` treats them.
+128 features with a flat or a decaying spectrum, scores rounded to 1-7, as `fit` treats them. Prints
+JSON lines.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from emoclip_clinic.regression import Design, cross_validate, performance
+from emoclip_clinic.regression.comparison import compare
 
 N_PARTICIPANTS, N_TWICE, N_TARGETS, N_FEATURES = 40, 10, 39, 128
 DESIGNS = {"repeated": Design(), "lopo": Design(kind="lopo")}
 
 
 def study(seed: int, decay: float, design: Design) -> pd.DataFrame:
-    """Make one study of noise and give the performance of the ridge on it."""
+    """Make one study of noise; give the ridge's Pearson, and its error against the mean's."""
     generator = np.random.default_rng(seed)
     person = np.r_[np.arange(N_PARTICIPANTS), np.arange(N_TWICE)]
 
@@ -35,9 +37,14 @@ def study(seed: int, decay: float, design: Design) -> pd.DataFrame:
     scores = np.clip(np.round(3.5 + 1.3 * draw(N_TARGETS, 0.7)), 1, 7)
     targets = pd.DataFrame(scores, index, [f"t{number}" for number in range(N_TARGETS)])
     people = pd.Series([f"{who:02d}" for who in person], index)
-    found = cross_validate(x, targets, people, design).predictions.assign(scale="noise")
-    table = performance(found, dict.fromkeys(targets, "item"), n_resamples=2000, seed=seed)
-    return table[(table["model"] == "ridge") & (table["metric"] == "pearson")].assign(study=seed)
+    found = cross_validate(x, targets, people, design)
+    labelled = found.predictions.assign(scale="noise")
+    table = performance(labelled, dict.fromkeys(targets, "item"), n_resamples=2000, seed=seed)
+    pearson = table[(table["model"] == "ridge") & (table["metric"] == "pearson")]
+    against = compare(found.by_repeat, "ridge", n_resamples=2000, seed=seed)
+    mae = against[against["metric"] == "mae"].set_index("target")
+    tests = mae[["difference", "p_bootstrap", "p_corrected_t"]]
+    return pearson.join(tests, on="target").assign(study=seed)
 
 
 def main() -> None:
@@ -53,6 +60,8 @@ def main() -> None:
                 "above, corrected": table["ci_low_corrected"] > 0,
                 "below, corrected": table["ci_high_corrected"] < 0,
             }
+            for test in ("p_bootstrap", "p_corrected_t"):
+                wrong[f"less error, {test}"] = (table["difference"] < 0) & (table[test] < 0.05)
             print(
                 json.dumps(
                     {

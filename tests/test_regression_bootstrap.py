@@ -111,6 +111,18 @@ def test_where_there_is_no_interval_the_reason_is_said(
     assert np.isnan([*found.interval(0.95), found.p()]).all()
 
 
+def test_equal_resamples_are_ties_whatever_their_last_digits() -> None:
+    """Half of the draws equal the estimate but for rounding: they count by half, no shift is left.
+
+    The ends are then those of the symmetric draws, as far above as below.
+    """
+    noise = 1e-15 * np.arange(100)
+    drawn = np.concatenate([np.full(100, 0.3) + noise, np.linspace(0, 0.6, 100)])
+    left_out = 0.3 + 0.1 * np.array([-1, 1, -1, 1, -1, 1.0])
+    low, high = Distribution(0.3, drawn, left_out, 6).interval(0.9)
+    assert low + high == pytest.approx(0.6)
+
+
 def test_people_are_drawn_with_all_their_recordings() -> None:
     """Every weighting gives the recordings of a participant the same count."""
     cluster = np.array([0, 0, 1, 2, 2, 2, 3, 4, 5])

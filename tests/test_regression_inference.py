@@ -1,93 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from emoclip_clinic.errors import ClinicError
 from emoclip_clinic.regression.inference import COLUMNS, METRICS, metrics, performance
 from emoclip_clinic.regression.measures import ASSOCIATIONS, CALIBRATION
-
-
-def paired(seed: int, n: int = 40, twice: int = 10, slope: float = 0.6) -> pd.DataFrame:
-    """Scores on 1 to 7 and predictions; the first `twice` participants have two recordings."""
-    generator = np.random.default_rng(seed)
-    person = np.r_[np.arange(n), np.arange(twice)]
-    latent = generator.normal(size=n)[person]
-    rows = pd.DataFrame({"participant": [f"{who:03d}" for who in person]})
-    rows["recording"] = [f"r{number:03d}" for number in range(len(person))]
-    rows["observed"] = np.clip(np.round(4 + 1.5 * latent), 1, 7)
-    noise = generator.normal(size=len(person))
-    rows["predicted"] = 4 + slope * latent + 0.4 * noise
-    return rows.assign(scale="panss", target="N1", model="ridge")
-
-
-def with_baseline(rows: pd.DataFrame) -> pd.DataFrame:
-    n = len(rows)
-    others = (rows["observed"].sum() - rows["observed"]) / (n - 1)
-    return pd.concat([rows, rows.assign(model="mean", predicted=others)], ignore_index=True)
-
-
-def lin(x: np.ndarray, y: np.ndarray) -> float:
-    covariance = np.cov(x, y, bias=True)
-    apart = (x.mean() - y.mean()) ** 2
-    return float(2 * covariance[0, 1] / (covariance[0, 0] + covariance[1, 1] + apart))
-
-
-def slow(observed: np.ndarray, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:
-    """Every metric by another library; association is that of the departure from the mean."""
-    departure = predicted - baseline
-    return {
-        "mae": mean_absolute_error(observed, predicted),
-        "rmse": root_mean_squared_error(observed, predicted),
-        "r2": 1 - np.sum((observed - predicted) ** 2) / np.sum((observed - baseline) ** 2),
-        "pearson": stats.pearsonr(observed, departure).statistic,
-        "spearman": stats.spearmanr(observed, departure).statistic,
-        "ccc": lin(observed, predicted),
-        "bias": np.mean(observed) - np.mean(predicted),
-        **dict(
-            zip(
-                ("calibration_intercept", "calibration_slope"),
-                sm.OLS(np.asarray(observed), sm.add_constant(np.asarray(predicted))).fit().params,
-                strict=True,
-            )
-        ),
-    }
-
-
-@given(seed=st.integers(0, 2**32 - 1))
-def test_weights_count_recordings_as_if_they_were_repeated(seed: int) -> None:
-    """Weighted metrics are those of scipy, scikit-learn and statsmodels on the repeated rows."""
-    generator = np.random.default_rng(seed)
-    observed = generator.integers(1, 8, 15).astype(float)
-    predicted = np.round(generator.normal(100, 2, 15), 1)
-    baseline = generator.normal(4, 0.1, 15)
-    weights = generator.integers(0, 4, (3, 15))
-    weights[:, :3] += 1
-    observed[:3], predicted[:3] = [1, 2, 7], [99, 98, 101]
-    found = metrics(observed, predicted, baseline, weights.astype(float))
-    for row, counts in enumerate(weights):
-        expected = slow(*(np.repeat(v, counts) for v in (observed, predicted, baseline)))
-        for name in METRICS:
-            assert found[name][row] == pytest.approx(expected[name], rel=1e-9, abs=1e-8)
-
-
-def test_a_shift_lowers_concordance_as_lin_says() -> None:
-    """r2 against a constant baseline is scikit-learn's R2; CCC has Lin's closed form.
-
-    y = x + shift has CCC = 2 s^2 / (2 s^2 + shift^2), with the variance over n.
-    """
-    x = np.array([1.0, 2, 3, 4, 5])
-    found = metrics(x, x + 1, np.full(5, 3.0))
-    assert found["ccc"].item() == pytest.approx(2 * 2 / (2 * 2 + 1))
-    assert found["r2"].item() == pytest.approx(r2_score(x, x + 1))
+from tests.paired_scores import paired, slow, with_baseline
 
 
 def test_corrected_intervals_are_those_of_a_slow_bootstrap_of_participants() -> None:
@@ -299,33 +222,3 @@ def test_names_and_order_of_people_change_nothing(seed: int) -> None:
     others = others.iloc[generator.permutation(len(rows))].sort_values("model", ascending=False)
     first, second = (performance(each, {"N1": "item"}, n_resamples=50) for each in (rows, others))
     pd.testing.assert_frame_equal(first, second)
-
-
-def test_repeats_are_averaged() -> None:
-    """The table of every repeat gives what the mean prediction gives."""
-    rows = paired(10)
-    shift = np.random.default_rng(0).normal(size=len(rows))
-    repeats = [
-        rows.assign(repeat=number, predicted=rows["predicted"] + sign * shift)
-        for number, sign in ((1, 1), (2, -1))
-    ]
-    pd.testing.assert_frame_equal(
-        performance(pd.concat(repeats), {"N1": "item"}, n_resamples=50),
-        performance(rows, {"N1": "item"}, n_resamples=50),
-    )
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda rows: rows.assign(predicted=np.nan), "not a finite number"),
-        (lambda rows: pd.concat([rows, rows]), "two predictions"),
-        (lambda rows: rows.drop(columns="participant"), "lack the columns participant"),
-    ],
-)
-def test_what_is_no_table_of_predictions_is_an_error(
-    spoil: Callable[[pd.DataFrame], pd.DataFrame], message: str
-) -> None:
-    """A missing number, a recording twice, a missing column."""
-    with pytest.raises(ClinicError, match=message):
-        performance(spoil(paired(11)), {"N1": "item"})

@@ -131,6 +131,17 @@ def test_numbers_are_cut_into_thirds_or_given_bands() -> None:
     assert found["n_participants"].to_dict() == {"young": 20, "old": 38, "in no band": 2}
 
 
+def test_thirds_are_those_of_everyone_whatever_the_target() -> None:
+    """A target that the young lack has the same groups, with fewer people in the first."""
+    table, people = cohort()
+    older = table["participant"].map(people["age"]) >= 25
+    both = pd.concat([table, table[older].assign(target="N2")])
+    found = subgroups(both, people, ["age"], smallest=5, n_resamples=50)
+    n = of(found)["n_participants"]
+    assert n["lowest third (to 29)"].tolist() == [20, 10]
+    assert n["middle third (to 39)"].tolist() == [20, 20]
+
+
 def test_few_whole_numbers_are_names() -> None:
     """A site 1, 2, 3 with a gap is not read as 1.0."""
     table, people = cohort()

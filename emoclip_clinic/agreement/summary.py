@@ -77,7 +77,7 @@ class Comparison:
     """Of the model in the first column: what it says beyond its training mean, shape (subjects,).
 
     Pearson is of this: a fold's training mean is low where the test fold is high, and would turn
-    no association into a negative one (docs/regression.md).
+    no association into a negative one (docs/inference.md).
     """
 
 

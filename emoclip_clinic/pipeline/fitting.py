@@ -23,7 +23,7 @@ from emoclip_clinic.pipeline.cohorts import (
 from emoclip_clinic.pipeline.encoding import encode_stage
 from emoclip_clinic.pipeline.judging import Judged, judge
 from emoclip_clinic.pipeline.materials import Material, gather
-from emoclip_clinic.pipeline.skill import skill_table
+from emoclip_clinic.pipeline.skill import skill_table, skill_words
 from emoclip_clinic.pipeline.sources import (
     encoder_label,
     feature_files,
@@ -308,6 +308,7 @@ def _result(study: Study, plan: _Plan, fresh: bool) -> StageResult:
         table=skill_table(
             folder, own, scales.targets(scales.load_scale(plan.scale_id, study.path))
         ),
+        words=skill_words(folder, own),
         fresh=fresh,
         next_command=f"emoclip-clinic report --scale {plan.scale_id}",
     )

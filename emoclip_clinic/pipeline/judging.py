@@ -126,7 +126,7 @@ def _permuted(
     prepared = prepare(
         material.inputs, material.targets, material.people, design, splits=validated.splits
     )
-    return permutation_test(
+    table = permutation_test(
         prepared,
         design,
         recipe,
@@ -137,3 +137,4 @@ def _permuted(
         run=run,
         progress=lambda done, total: progress("permutations", done, total),
     )
+    return table.assign(scale=material.rated.scale.id)[["scale", *table.columns]]

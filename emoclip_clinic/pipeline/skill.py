@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from emoclip_clinic.regression.interpretation import words
 from emoclip_clinic.report.numbers import DASH, number, p_value
 
-__all__ = ["read_table", "skill_table"]
+__all__ = ["read_table", "skill_table", "skill_words"]
 
 
 def read_table(path: Path, *texts: str) -> pd.DataFrame:
@@ -65,6 +66,12 @@ def _with_interval(row: Any) -> str:
     if value == DASH:
         return value
     return f"{value} [{number(row['ci_low'])}, {number(row['ci_high'])}]"
+
+
+def skill_words(folder: Path, own: pd.DataFrame) -> tuple[str, ...]:
+    """Say what the table means, and what it does not."""
+    tested = read_table(folder / "permutation.csv")
+    return tuple(words(own, tested if len(tested) else None))
 
 
 def _bare(p: float | None) -> str:

@@ -70,9 +70,10 @@ class Distribution:
         return np.sort(self.drawn[np.isfinite(self.drawn)])
 
     def _below(self, value: float) -> float:
-        """Share of resamples below a value, ties by half."""
-        ends = (np.searchsorted(self._defined, value, side) for side in ("left", "right"))
-        return float(sum(ends)) / (2 * len(self._defined))
+        """Share of resamples below a value, ties by half; order of summation makes no tie."""
+        same = SAME * max(1.0, abs(value))
+        below, up_to = np.searchsorted(self._defined, (value - same, value + same))
+        return float(below + up_to) / (2 * len(self._defined))
 
     @cached_property
     def _shift(self) -> float:

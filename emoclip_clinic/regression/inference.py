@@ -93,10 +93,10 @@ def performance(
     ClinicError
         No kind is known for a target, or the predictions are not what `sample.averaged` takes.
     """
-    unknown = [name for name in predictions["target"].unique() if name not in kinds]
+    parts = list(tables(predictions))
+    unknown = [str(keys["target"]) for keys, _ in parts if keys["target"] not in kinds]
     if unknown:
         raise ClinicError(f"no kind (item, subscale, total) is given for {', '.join(unknown)}.")
-    parts = list(tables(predictions))
     n_of_kind = Counter((keys["scale"], kinds[str(keys["target"])]) for keys, _ in parts)
     rows = []
     for keys, table in parts:

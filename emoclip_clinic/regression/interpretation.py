@@ -94,7 +94,7 @@ def _found(r: pd.DataFrame, tests: pd.DataFrame | None) -> list[str]:
 
 def _finding(found: list[str], n: int, permuted: bool) -> str:
     by = (
-        f"permutation test, any false finding among all at most {ALPHA:.0%}"
+        f"permutation test; any false finding among scores of a kind at most {ALPHA:.0%}"
         if permuted
         else "interval of r corrected for the number of targets and for the training"
     )

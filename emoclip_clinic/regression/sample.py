@@ -97,18 +97,25 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
     absent = [name for name in NEEDED if name not in table]
     if absent:
         raise ClinicError(f"predictions lack the columns {', '.join(absent)}.")
-    keys = [name for name in ("scale", *NEEDED[:4]) if name in table]
-    if "repeat" in table:
-        scores = ["observed", "predicted"]
-        table = table.groupby(keys, sort=False, as_index=False)[scores].mean()
-    if not np.isfinite(table[["observed", "predicted"]].to_numpy(float)).all():
+    table = table if "scale" in table else table.assign(scale="")
+    scores = ["observed", "predicted"]
+    if not np.isfinite(table[scores].to_numpy(float)).all():
         raise ClinicError("an observed or predicted score is not a finite number: drop its row.")
-    if table.duplicated([name for name in keys if name != "participant"]).any():
+    keys = ["scale", "recording", "target", "model"]
+    if "repeat" in table:
+        _check_single(table, [*keys, "repeat"])
+        table = table.groupby([*keys, "participant"], sort=False, as_index=False)[scores].mean()
+    _check_single(table, keys)
+    return table
+
+
+def _check_single(table: pd.DataFrame, keys: list[str]) -> None:
+    twice = table.loc[table.duplicated(keys), "recording"]
+    if len(twice):
         raise ClinicError(
-            "a recording has two predictions of one target and model; allowed is one, or several "
-            "told apart by a column repeat."
+            f"recording {twice.iloc[0]} has two predictions of one target and model; allowed is "
+            "one, or one a repeat, told apart by a column repeat."
         )
-    return table if "scale" in table else table.assign(scale="")
 
 
 def tables(predictions: pd.DataFrame) -> Iterator[tuple[dict[str, Hashable], pd.DataFrame]]:

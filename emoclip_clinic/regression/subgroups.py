@@ -99,12 +99,20 @@ def subgroups(
         Bands overlap, are empty, or are given for what is not a number.
     """
     _check(people, columns)
+    parts = list(tables(predictions))
+    unit = str(people.index.name)
+    units = pd.Index(predictions[unit].astype(str).unique())
+    people = people.set_axis(people.index.astype(str)).reindex(units)
+    named = {
+        column: _groups(people[column], (bands or {}).get(str(column)))
+        for column in columns or list(people.columns)
+    }
     rows: list[dict[str, Any]] = []
-    for keys, table in tables(predictions):
-        for column in columns or list(people.columns):
+    for keys, table in parts:
+        for column, groups in named.items():
             for model, sample in samples(table):
-                groups = _groups(sample, people, str(column), (bands or {}).get(str(column)))
-                found = _rows(sample, groups, smallest, n_resamples, seed, level)
+                own = groups.loc[getattr(sample, unit).astype(str)].array
+                found = _rows(sample, own, smallest, n_resamples, seed, level)
                 about = {**keys, "model": model, "column": column}
                 rows += [{**about, **row} for row in found]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -126,26 +134,22 @@ def _check(people: pd.DataFrame, columns: Sequence[str] | None) -> None:
         )
 
 
-def _groups(
-    sample: Sample, people: pd.DataFrame, column: str, bands: Bands | None
-) -> pd.Categorical:
-    """Group of each recording; the categories are in the order they are shown."""
-    unit = sample.participant if people.index.name == "participant" else sample.recording
-    ids = unit.astype(str)
-    values = people[column].set_axis(people.index.astype(str)).reindex(np.unique(ids))
-    numeric = pd.api.types.is_numeric_dtype(people[column].dropna())
-    numeric &= not pd.api.types.is_bool_dtype(people[column].dropna())
+def _groups(values: pd.Series, bands: Bands | None) -> pd.Series:
+    """Group of each participant or recording; categories are in the order they are shown."""
+    known = values.dropna().infer_objects()
+    numeric = pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known)
     if bands is not None and not numeric:
-        raise ClinicError(f"bands are given for {column}, which does not hold numbers.")
+        raise ClinicError(f"bands are given for {values.name}, which does not hold numbers.")
     if bands is not None:
-        names, order = _in_bands(values, bands, column)
-    elif numeric and values.nunique() > MOST_CATEGORIES:
-        names, order = _in_thirds(values)
+        names, order = _in_bands(known, bands)
+    elif numeric and known.nunique() > MOST_CATEGORIES:
+        names, order = _in_thirds(known)
     else:
-        names = values.map(_name, na_action="ignore")
-        order = [_name(value) for value in sorted(values.dropna().unique(), key=_by_size)]
-    names = names.astype(object).where(values.notna(), NOT_KNOWN)
-    return pd.Categorical(names.loc[ids], categories=[*dict.fromkeys(order), NOT_KNOWN])
+        names = known.map(_name)
+        order = [_name(value) for value in sorted(known.unique(), key=_by_size)]
+    categories = [*dict.fromkeys(order), NOT_KNOWN]
+    filled = names.astype(object).reindex(values.index, fill_value=NOT_KNOWN)
+    return filled.astype(pd.CategoricalDtype(categories))
 
 
 def _name(value: Any) -> str:
@@ -157,20 +161,20 @@ def _by_size(value: Any) -> tuple[float, str]:
     return (float(value) if isinstance(value, int | float | np.number) else 0.0, str(value))
 
 
-def _in_bands(values: pd.Series, bands: Bands, column: str) -> tuple[pd.Series, list[str]]:
+def _in_bands(values: pd.Series, bands: Bands) -> tuple[pd.Series, list[str]]:
     named = pd.Series(OUTSIDE, values.index, dtype=object)
     taken = pd.Series(False, values.index)
     for name, (start, stop) in bands.items():
         within = values.ge(start) & values.lt(stop)
         if not start < stop or (within & taken).any():
-            raise ClinicError(f"{column}: band {name} [{start}, {stop}) is empty or overlaps.")
+            raise ClinicError(f"{values.name}: band {name} [{start}, {stop}) is empty or overlaps.")
         named[within] = name
         taken |= within
     return named, [*bands, OUTSIDE]
 
 
 def _in_thirds(values: pd.Series) -> tuple[pd.Series, list[str]]:
-    cuts = np.unique(values.dropna().quantile([1 / 3, 2 / 3], interpolation="lower"))
+    cuts = np.unique(values.quantile([1 / 3, 2 / 3], interpolation="lower"))
     order = [f"{THIRDS[k]} (to {_name(float(cut))})" for k, cut in enumerate(cuts)] + [THIRDS[2]]
     return pd.Series(np.array(order)[np.searchsorted(cuts, values)], values.index), order
 
