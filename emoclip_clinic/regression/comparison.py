@@ -173,8 +173,7 @@ def _rows(
     drawn = distributions(differences, first.cluster, n_resamples, seed)
     values = first.metrics(), second.metrics()
     for metric, found in drawn.items():
-        undefined = [each.why_undefined(metric) for each in (first, second)]
-        undefined_a, undefined_b = undefined
+        undefined_a, undefined_b = (each.why_undefined(metric) for each in (first, second))
         note = undefined_a or undefined_b
         loss = LOSSES.get(metric, "")
         test = folds.get(loss, FoldTest(np.nan, np.nan, np.nan, np.nan, 0))
@@ -225,7 +224,10 @@ def _folds(
 
 
 def _test_share(table: pd.DataFrame) -> float:
-    """Participants tested in a fold over those of the other folds, on average."""
+    """Participants tested in a fold over those of the other folds, on average.
+
+    Who is only trained on is not in the table: the share is then too large, and the test cautious.
+    """
     tested = table.groupby(["repeat", "fold"])["participant"].nunique()
     everyone = tested.groupby("repeat").transform("sum")
     return float(tested.mean() / max((everyone - tested).mean(), 1))
