@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from emoclip_clinic import predictions
@@ -21,10 +22,15 @@ from emoclip_clinic.regression.derived import changes, summed
 from emoclip_clinic.regression.jobs import Runner
 from emoclip_clinic.regression.learning_curve import learning_curve
 from emoclip_clinic.regression.permutation import permutation_test
+from emoclip_clinic.regression.precision import precision
 from emoclip_clinic.regression.subgroups import subgroups
 from emoclip_clinic.settings import FitSettings
 
 __all__ = ["Judged", "judge"]
+
+PLANNED = ("pearson", "ccc")
+WIDTHS = (0.1, 0.2, 0.3, 0.4)
+"""Of the intervals that precision.csv plans for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +104,7 @@ def judge(
             run=run,
             progress=lambda done, total: progress("learning curve", done, total),
         )
+    tables["precision"] = _needed(tables["performance"], reported)
     kept = {name: table for name, table in tables.items() if len(table)}
     return Judged(everything, kept, validated.splits)
 
@@ -112,6 +119,18 @@ def _compared(
         for other in others
     ]
     return pd.concat(found, ignore_index=True)
+
+
+def _needed(measured: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Give the participants that a next study would need, if it found what this one did."""
+    own = measured[(measured["model"] == model) & measured["metric"].isin(PLANNED)]
+    parts = []
+    for row in own.dropna(subset="value").to_dict("records"):
+        # a study is not planned on an association below 0, nor on a perfect one
+        value = float(np.clip(row["value"], 0, 0.99))
+        table = precision(row["metric"], [value], WIDTHS)
+        parts.append(table.assign(target=row["target"]))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _permuted(
