@@ -53,9 +53,9 @@ def performance_table(context: Context, options: Performance) -> list[Flowable]:
     columns = [
         Column(context.texts("words.target"), numeric=False),
         Column("n", 26),
-        *(Column(context.texts.word("metrics", name), 68) for name in options.metrics),
-        *([Column(context.texts("performance.p"), 46)] * bool(len(data.permutation))),
-        Column(context.texts("performance.baseline"), 62),
+        *(Column(context.texts.word("metrics", name), 63) for name in options.metrics),
+        *([Column(context.texts("performance.p"), 40)] * bool(len(data.permutation))),
+        Column(context.texts("performance.baseline"), 58),
     ]
     caption = context.caption("table", "performance.caption")
     intro = ["performance.intro", *(["performance.tested"] * bool(len(data.permutation)))]
