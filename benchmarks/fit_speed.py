@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--permutations", type=int, default=1000)
     n_permutations = parser.parse_args().permutations
-    REGISTRY["ridge20"] = lambda n_inner, seed: GroupedRidge(PENALTIES, n_inner, seed)
+    made = replace(
+        REGISTRY["ridge"], make=lambda n_inner, seed: GroupedRidge(PENALTIES, n_inner, seed)
+    )
+    REGISTRY["ridge20"] = made
     x, y, participants = cohort()
     kinds = dict.fromkeys(y, "item")
     start = time.perf_counter()

@@ -220,3 +220,16 @@ def test_too_few_permutations_are_refused() -> None:
     """With fewer than 19 no p could be 0.05."""
     with pytest.raises(SettingsError, match="n_permutations = 5; allowed: 0"):
         run(*cohort(), n=5)
+
+
+def test_models_whose_targets_share_what_they_learn_are_exchanged_one_by_one() -> None:
+    """In a network other exchanges beside would be other targets: its statistic is as it stands."""
+    x, y, people = cohort(effect=3, n=12, n_twice=0, n_targets=2)
+    design = Design(n_folds=3, n_repeats=1, n_inner_folds=2, seed=7)
+    prepared = prepare(x, y, people, design)
+    table = permutation_test(prepared, design, "head", dict.fromkeys(y, "item"), n_permutations=19)
+    out = cross_validate(x, y, people, design, ["head", "mean"]).predictions
+    own = out[out["target"] == "t0"].pivot(index="recording", columns="model", values="predicted")
+    r = stats.pearsonr(y.loc[own.index, "t0"], own["head"] - own["mean"])[0]
+    found = table.set_index(["target", "metric"]).loc[("t0", "pearson"), "value"]
+    assert found == pytest.approx(r, abs=1e-6)

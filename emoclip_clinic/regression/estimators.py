@@ -8,6 +8,8 @@ them; a new one is an entry there and no change elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -17,7 +19,9 @@ from sklearn.dummy import DummyRegressor
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from emoclip_clinic.errors import SettingsError
+from emoclip_clinic.regression.ordinal import OrdinalRidge
 from emoclip_clinic.regression.ridge import PENALTIES, GroupedRidge
+from emoclip_clinic.regression.search import GroupedSearch
 
 __all__ = [
     "KINDS",
@@ -25,6 +29,8 @@ __all__ = [
     "REGISTRY",
     "Estimator",
     "GroupedRidge",
+    "GroupedSearch",
+    "Kind",
     "TrainingMean",
     "make",
     "require",
@@ -65,13 +71,71 @@ class TrainingMean(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
         return np.asarray(self.dummy_.predict(X)).reshape(len(X), -1)
 
 
-REGISTRY: dict[str, Callable[[int, int], Estimator]] = {
-    "ridge": lambda n_inner_folds, seed: GroupedRidge(PENALTIES, n_inner_folds, seed),
-    "mean": lambda n_inner_folds, seed: TrainingMean(),
-}
-"""Name of an estimator -> what makes one from a number of inner folds and a seed."""
+@dataclass(frozen=True)
+class Kind:
+    """A regression that `fit` knows."""
 
-KINDS: tuple[type, ...] = (GroupedRidge, TrainingMean)
+    make: Callable[[int, int], Estimator]
+    """Makes one, unfitted, from a number of inner folds and a seed."""
+    label: str
+    """In words, as a report says it."""
+    reference: str
+    """Who published it."""
+    joint: bool = False
+    """Whether its targets share what is learnt: other targets beside would change it."""
+
+
+def _searched(kind: str) -> Callable[[int, int], Estimator]:
+    return partial(GroupedSearch, kind)
+
+
+REGISTRY: dict[str, Kind] = {
+    "ridge": Kind(
+        lambda n_inner_folds, seed: GroupedRidge(PENALTIES, n_inner_folds, seed),
+        "ridge regression",
+        "Hoerl AE, Kennard RW. Technometrics 1970;12:55-67",
+    ),
+    "kernel_ridge": Kind(
+        _searched("kernel_ridge"),
+        "kernel ridge regression with a Gaussian kernel",
+        "Saunders C, Gammerman A, Vovk V. ICML 1998:515-521",
+    ),
+    "svr": Kind(
+        _searched("svr"),
+        "support vector regression with a Gaussian kernel",
+        "Smola AJ, Schölkopf B. Statistics and Computing 2004;14:199-222",
+    ),
+    "pls": Kind(
+        _searched("pls"),
+        "partial least squares regression",
+        "Wold S, Sjöström M, Eriksson L. Chemometr Intell Lab Syst 2001;58:109-130",
+    ),
+    "elastic_net": Kind(
+        _searched("elastic_net"),
+        "elastic net regression",
+        "Zou H, Hastie T. J R Stat Soc B 2005;67:301-320",
+    ),
+    "gaussian_process": Kind(
+        _searched("gaussian_process"),
+        "Gaussian process regression",
+        "Rasmussen CE, Williams CKI. Gaussian Processes for Machine Learning. MIT Press, 2006",
+    ),
+    "head": Kind(
+        _searched("head"),
+        "a neural network with one hidden layer of 256 units",
+        "Foteinopoulou NM, Patras I. FG 2024, arXiv:2310.16640",
+        joint=True,
+    ),
+    "ordinal": Kind(
+        _searched("ordinal"),
+        "proportional-odds regression with a ridge penalty",
+        "McCullagh P. J R Stat Soc B 1980;42:109-142",
+    ),
+    "mean": Kind(lambda n_inner_folds, seed: TrainingMean(), "the mean", ""),
+}
+"""Every regression by its name; a new one is an entry here and no change elsewhere."""
+
+KINDS: tuple[type, ...] = (GroupedRidge, GroupedSearch, OrdinalRidge, TrainingMean)
 """Their classes: what a saved model may hold."""
 
 
@@ -84,7 +148,7 @@ def make(name: str, n_inner_folds: int, seed: int) -> Estimator:
         There is none; the message lists the names.
     """
     require(name)
-    return REGISTRY[name](n_inner_folds, seed)
+    return REGISTRY[name].make(n_inner_folds, seed)
 
 
 def require(name: str) -> None:

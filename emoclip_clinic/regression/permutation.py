@@ -211,9 +211,11 @@ class _Exchanged:
         model = self.recipe.make(self.design.n_inner_folds, fold_seed(self.design, repeat, fold))
         if not len(test):
             return y[:, test], means
-        if self.move_features:
-            order = self.order(block, start, stop)
-            # every exchange trains on other recordings: nothing is shared between them
+        if self.move_features or self.recipe.joint:
+            order = np.tile(np.arange(len(rows)), (stop - start, 1))
+            if self.move_features:
+                order = self.order(block, start, stop)
+            # every exchange trains by itself: nothing is shared between them
             predicted = [
                 _predict(model, self.data, rows[places[train]], one[train], rows[places[test]])
                 for places, one in zip(order, y, strict=True)

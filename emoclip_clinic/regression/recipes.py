@@ -56,6 +56,11 @@ class Recipe:
         estimators.require(found["estimator"])
         return cls(text, found["estimator"], found["pooling"] or pooling, RULES[found["rule"]])
 
+    @property
+    def joint(self) -> bool:
+        """Whether targets share what is learnt, so that they cannot stand in for one another."""
+        return estimators.REGISTRY[self.estimator].joint
+
     def warm(self, inputs: Inputs) -> None:
         """Compute what every fold would compute again: features that no fold learns."""
         inputs.pooled(self.pooling)
