@@ -1,4 +1,4 @@
-"""The shipped scales against the published facts, and every way to write a scale file wrongly."""
+"""Scale files: listed, loaded, described; and every way to write one wrongly."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 
 from emoclip_clinic import scales
 from emoclip_clinic.errors import ScaleError
-
-SHIPPED = Path(__file__).parents[1] / "protocols" / "scales"
 
 SMALL = """
 id = "small"
@@ -35,16 +33,6 @@ label = "Total"
 """
 
 
-def ranges(scale_id: str) -> dict[str, tuple[float, float]]:
-    table = scales.targets(scales.load_scale(scale_id)).set_index("target")
-    return {name: (row["minimum"], row["maximum"]) for name, row in table.iterrows()}
-
-
-def items_of(scale_id: str, score_id: str) -> set[str]:
-    scale = scales.load_scale(scale_id)
-    return set(next(score.items for score in scale.scores if score.id == score_id))
-
-
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     """Give an empty study folder with a place for its own scales."""
@@ -56,79 +44,6 @@ def written(study: Path, text: str, name: str = "small") -> Path:
     path = study / "protocols" / "scales" / f"{name}.toml"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_shipped_scale_is_sound_and_says_its_sources(path: Path) -> None:
-    """A scale of the package passes its own check and names sources and what is unverified."""
-    assert scales.check(path) == []
-    scale = scales.load_scale(path.stem)
-    assert scale.reference
-    assert scale.licence
-    assert scale.sources
-    assert scale.unverified
-
-
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
-def test_no_anchor_text_is_shipped(path: Path) -> None:
-    """Labels are a few words: the anchors belong to the publishers."""
-    for item in tomllib.loads(path.read_text(encoding="utf-8"))["items"]:
-        assert len(item["label"].split()) <= 5
-
-
-def test_panss_has_the_published_ranges() -> None:
-    """Kay 1987: 7-49, 7-49, 16-112 and 30-210; the Marder factors 8/7/7/4/4 items of 1-7."""
-    found = ranges("panss")
-    assert found["N1"] == (1, 7)
-    assert len(scales.load_scale("panss").items) == 30
-    assert found["positive"] == found["negative"] == (7, 49)
-    assert found["general"] == (16, 112)
-    assert found["total"] == (30, 210)
-    assert found["marder_positive"] == (8, 56)
-    assert found["marder_negative"] == found["marder_disorganized"] == (7, 49)
-    assert found["marder_excited"] == found["marder_anxious"] == (4, 28)
-
-
-def test_marder_factors_are_a_partition_of_the_items() -> None:
-    """Each of the 30 items is in one Marder factor (a Wallwork factor set covers only 20)."""
-    scale = scales.load_scale("panss")
-    factors = [score.items for score in scale.subscales if score.id.startswith("marder_")]
-    assert len(factors) == 5
-    assert sorted(code for items in factors for code in items) == sorted(scale.codes)
-
-
-def test_marder_negative_is_not_the_negative_subscale() -> None:
-    """Marder adds G7 and G16 and leaves out N5 (disorganized) and N7 (positive)."""
-    subscale, factor = items_of("panss", "negative"), items_of("panss", "marder_negative")
-    assert factor - subscale == {"G7", "G16"}
-    assert subscale - factor == {"N5", "N7"}
-    assert "N5" in items_of("panss", "marder_disorganized")
-    assert {"N7", "G1", "G12"} < items_of("panss", "marder_positive")
-
-
-def test_panss_percent_change_begins_at_thirty() -> None:
-    """The floor of percent change is the total of a person without symptoms."""
-    assert scales.load_scale("panss").percent_change_floor == ranges("panss")["total"][0] == 30
-
-
-def test_panss_reference_points_are_no_bands() -> None:
-    """The totals linked to the CGI (58, 75, 95, 116) are points; no band is made of them."""
-    scale = scales.load_scale("panss")
-    assert [point.value for point in scale.reference_points] == [58, 75, 95, 116]
-    assert scale.bands == ()
-
-
-def test_cains_has_map_and_exp() -> None:
-    """Kring 2013: 13 items, MAP 9 (0-36) and EXP 4 (0-16); item 5 is work, item 10 the face."""
-    scale, found = scales.load_scale("cains"), ranges("cains")
-    assert len(scale.items) == 13
-    assert found["10"] == (0, 4)
-    assert found["map"] == (0, 36)
-    assert found["exp"] == (0, 16)
-    assert scale.total is None
-    assert "work" in scale.item("5").label.lower()
-    assert "facial" in scale.item("10").label.lower()
-    assert items_of("cains", "map").isdisjoint(items_of("cains", "exp"))
 
 
 def test_targets_come_in_the_order_of_the_scale(study: Path) -> None:
@@ -213,9 +128,12 @@ def test_allowed_values_leave_the_numbers_between_out(study: Path) -> None:
         ('version = "1"', 'version = "1"\nnot_assessed = [0]', "0 is a rating, and in"),
         (
             'version = "1"',
-            'version = "1"\npercent_change_floor = 17',
-            "the total runs from 0 to 16",
+            'version = "1"\npercent_change_floor = 1',
+            "percent_change_floor = 1; allowed: 0, as the total runs from 0 to 16",
         ),
+        ('code = "A2"', 'code = "A2", alternatives = ["A1"]', "a1: two items or scores have this"),
+        ('code = "A2"', 'code = "A2", alternatives = ["A 3"]', "allowed in a code: letters"),
+        ('code = "A2"', 'code = "A2", counts_zero = [3]', "3 is a rating, and in counts_zero"),
         ("[total]", "[total", "cannot be read"),
     ],
 )
@@ -267,6 +185,95 @@ def test_all_mistakes_are_named_at_once(study: Path) -> None:
     assert len(scales.check(written(study, text))) == 2
 
 
+def test_a_misspelt_key_hides_no_other_mistake(study: Path) -> None:
+    """What a key is called and what the scale says are two things, and both are told."""
+    text = SMALL.replace('label = "first"', 'label = "first", anker = "x"')
+    text = text.replace('["A1", "A2"]', '["A1", "A9"]').replace(
+        'version = "1"', "version = '1'\nfoo = 1"
+    )
+    band = '[[bands]]\nband_set = "X"\ntarget = "total"\nsource = "s"\nlabel = "low"\n'
+    found = scales.check(written(study, f"{text}\n{band}minimum = 5\nmaximum = 99\n"))
+    assert len(found) == 4
+    for words in (
+        "items[1]: unknown key 'anker'",
+        "unknown key 'foo'",
+        "no item 'A9'",
+        "band low: 99",
+    ):
+        assert any(words in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('plus = "a"\nminus = "b"', "difference d: there is no score 'b'; allowed: a, total"),
+        ('plus = "a"\nminus = "A1"', "difference d: there is no score 'A1'"),
+        ('plus = "a"', "differences[1]: the key 'minus' is missing"),
+    ],
+)
+def test_a_difference_is_of_scores_that_are_there(study: Path, table: str, problem: str) -> None:
+    """Both of its parts are subscales or the total."""
+    path = written(study, f'{SMALL}\n[[differences]]\nid = "d"\nlabel = "D"\n{table}\n')
+    assert any(problem in text for text in scales.check(path))
+
+
+def test_a_difference_has_the_range_of_its_parts(study: Path) -> None:
+    """The lowest is lowest minus highest; it stands before the total."""
+    text = '[[differences]]\nid = "d"\nlabel = "D"\nplus = "total"\nminus = "a"\n'
+    written(study, f"{SMALL}\n{text}")
+    table = scales.targets(scales.load_scale("small", study))
+    assert table["target"].tolist()[-3:] == ["a", "d", "total"]
+    assert table.iloc[-2].tolist() == ["d", "subscale", "D", -8, 16]
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('targets = ["Z"]\nminimum = 1', "criterion c: there is no item or score 'Z'"),
+        ('targets = ["a"]\nminimum = 9', "criterion c: 9 is outside the range 0-8 of a"),
+        ('targets = ["a"]', "criterion c: give minimum, maximum or both"),
+        ('targets = ["a"]\nminimum = 3\nmaximum = 2', "criterion c: minimum is above maximum"),
+        ("targets = []\nminimum = 3", "criterion c: there are no targets"),
+    ],
+)
+def test_a_criterion_must_make_sense(study: Path, table: str, problem: str) -> None:
+    """Its targets are there, and its limits lie within their range."""
+    head = '[[criteria]]\nid = "c"\nlabel = "C"\nsource = "none"\n'
+    assert problem in scales.check(written(study, f"{SMALL}\n{head}{table}\n"))
+
+
+def test_two_criteria_need_two_names(study: Path) -> None:
+    """An id stands for one criterion."""
+    one = '[[criteria]]\nid = "c"\nlabel = "C"\nsource = "s"\ntargets = ["a"]\nminimum = 3\n'
+    found = scales.check(written(study, f"{SMALL}\n{one}{one}"))
+    assert found == ["c: two criteria have this name"]
+
+
+def test_a_percent_change_is_for_scales_where_higher_is_worse(study: Path) -> None:
+    """Where higher is better, the lowest score is the worst and no floor."""
+    text = SMALL.replace("worse", "better").replace(
+        'version = "1"', 'version = "1"\npercent_change_floor = 0'
+    )
+    (problem,) = scales.check(written(study, text))
+    assert "where higher is better there is none" in problem
+
+
+def test_a_code_that_counts_zero_is_allowed_and_told(study: Path) -> None:
+    """The range in words names the code, so that a message about a wrong rating does."""
+    written(study, SMALL.replace('code = "A2"', 'code = "A2", counts_zero = [9]'))
+    item = scales.load_scale("small", study).item("A2")
+    assert item.accepts(9)
+    assert not item.accepts(8)
+    assert item.range_text == "0-4, or 9 (not assessed, counts as 0)"
+
+
+def test_a_code_that_counts_zero_needs_a_zero(study: Path) -> None:
+    """On an item of 1-4 a 0 would be no rating."""
+    text = SMALL.replace('label = "second", minimum = 0', 'label = "second", minimum = 1')
+    text = text.replace('code = "A2"', 'code = "A2", counts_zero = [9]')
+    assert scales.check(written(study, text)) == ["item A2: counts_zero, but 0 lies outside 1-4"]
+
+
 def test_a_scale_of_one_item_needs_no_scores(study: Path) -> None:
     """A global impression is a scale of one item without subscales or total."""
     head = SMALL[: SMALL.index("items")].replace("worse", "better")
@@ -282,6 +289,41 @@ def test_a_description_says_what_is_unverified() -> None:
     assert "marder_disorganized: sum of P2 N5" in text
     assert "disagrees on this factor" in text
     assert "(baseline - 30)" in text
+    assert "composite: positive minus negative" in text
+    assert "total: sum of all items" in text
+    assert "at most 3, for 6 months (not judged here)" in text
+
+
+def test_a_description_says_what_is_special() -> None:
+    """Items with gaps, two names or codes, bands by set, codes for not assessed: all are told."""
+    hamd = "\n".join(scales.describe(scales.load_scale("hamd_17")))
+    assert "item 16: also called 16a or 16b, of which at most one is rated" in hamd
+    assert "bands zimmerman-2013: total 0-7 none, 8-16 mild" in hamd
+    assert "item 5: allowed 0, 2, 4, 6, 8" in scales.describe(scales.load_scale("ymrs"))
+    assert "not assessed: 0 (read as missing)" in scales.describe(scales.load_scale("gaf"))
+    bprs = scales.describe(scales.load_scale("bprs_18"))
+    assert any(line.startswith("reference points, not edges of bands") for line in bprs)
+
+
+def test_scores_of_one_origin_share_its_lines(study: Path) -> None:
+    """A source that holds for a run of scores is told once, after the last of them."""
+    source = 'source = "a paper"\n'
+    other = '[[subscales]]\nid = "b"\nlabel = "B"\nitems = ["B1"]\n'
+    written(study, SMALL.replace("[total]", f"{source}{other}{source}[total]"))
+    lines = scales.describe(scales.load_scale("small", study))
+    place = lines.index("a: sum of A1 A2")
+    assert lines[place : place + 3] == ["a: sum of A1 A2", "b: sum of B1", "  source: a paper"]
+
+
+def test_the_overview_has_a_row_a_scale_and_names_what_is_broken(study: Path) -> None:
+    """A file of the study that is wrong does not hide the others."""
+    written(study, SMALL)
+    written(study, "nonsense", "broken")
+    table = scales.overview(study).set_index("id")
+    assert table.loc["panss"].tolist()[:2] == ["30", "30-210"]
+    assert table.loc["cains", "total"] == ""
+    assert table.loc["small", "name"] == "A small scale"
+    assert "cannot be used" in table.loc["broken", "name"]
 
 
 def test_the_example_of_the_guide_is_a_sound_scale(tmp_path: Path) -> None:
