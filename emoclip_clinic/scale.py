@@ -35,7 +35,7 @@ class Item:
     alternatives: tuple[str, ...] = ()
     """Codes of forms on which it is rated in one of several ways: at most one of them counts."""
     counts_zero: tuple[float, ...] = ()
-    """Codes for "not assessed" that a published rule counts as 0."""
+    """Codes for "not assessed" that a published rule counts as 0 in scores; missing as an item."""
 
     def accepts(self, value: float) -> bool:
         """Whether `value` is a rating that the scale allows, or a code that counts as 0."""
@@ -52,7 +52,7 @@ class Item:
         if self.allowed:
             text = ", ".join(f"{value:g}" for value in self.allowed)
         zero = ", ".join(f"{value:g}" for value in self.counts_zero)
-        return f"{text}, or {zero} (not assessed, counts as 0)" if zero else text
+        return f"{text}, or {zero} (not assessed: 0 in scores)" if zero else text
 
 
 @dataclass(frozen=True)

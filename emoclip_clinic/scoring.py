@@ -21,7 +21,7 @@ def score(ratings: pd.DataFrame, scale: Scale) -> pd.DataFrame:
     A score with a missing item is no row, unless the scale names a prorating rule for it: missing
     is never zero. A prorated sum is the mean of the rated items times their full number. Reverse
     items count as minimum + maximum - rating in sums and means, and stay as rated as items. A code
-    for "not assessed" that the scale counts as 0 is 0, as an item too.
+    for "not assessed" that a rule of the scale counts as 0 is 0 in them, and missing as an item.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def score(ratings: pd.DataFrame, scale: Scale) -> pd.DataFrame:
         An item is not of the scale, a value is none of its ratings (codes for "not assessed" are
         missing), or an item is rated twice, in one way or in two alternative ones.
     """
-    rated = _wide(ratings[ratings["scale"] == scale.id], scale)
+    rated, counted = _wide(ratings[ratings["scale"] == scale.id], scale)
     kinds = targets(scale).set_index("target")["kind"]
-    table = rated.assign(**_scores(rated, scale))[list(kinds.index)].reset_index()
+    table = rated.assign(**_scores(counted, scale))[list(kinds.index)].reset_index()
     tidy = table.melt(RATER_KEYS, var_name="target", ignore_index=False).dropna(subset="value")
     tidy = tidy.assign(scale=scale.id, kind=tidy["target"].map(kinds))
     # melt goes target by target: a stable sort on the old rows keeps the targets in order
@@ -52,8 +52,8 @@ def score(ratings: pd.DataFrame, scale: Scale) -> pd.DataFrame:
     return tidy[[*RATER_KEYS, "scale", "target", "kind", "value"]]
 
 
-def _wide(own: pd.DataFrame, scale: Scale) -> pd.DataFrame:
-    """Make a row a rater and session, a column an item in the order of the scale."""
+def _wide(own: pd.DataFrame, scale: Scale) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make a row a rater and session, a column an item: as rated, and as it counts in scores."""
     names = {code: item for item in scale.items for code in (item.code, *item.alternatives)}
     unknown = sorted(set(own["item"]) - set(names))
     if unknown:
@@ -67,11 +67,15 @@ def _wide(own: pd.DataFrame, scale: Scale) -> pd.DataFrame:
     _check_once(own, scale)
     rated = own.pivot(index=RATER_KEYS, columns="item", values="value")
     rated = rated.reindex(columns=list(scale.codes))
+    counted = rated.copy()
     for item in scale.items:
+        if item.reverse:
+            counted[item.code] = item.minimum + item.maximum - rated[item.code]
         if item.counts_zero:
             zero = rated[item.code].isin(item.counts_zero)
-            rated[item.code] = rated[item.code].mask(zero, 0.0)
-    return rated
+            counted[item.code] = counted[item.code].mask(zero, 0.0)
+            rated[item.code] = rated[item.code].mask(zero)
+    return rated, counted
 
 
 def _check_values(own: pd.DataFrame, scale: Scale) -> None:
@@ -103,20 +107,16 @@ def _check_once(own: pd.DataFrame, scale: Scale) -> None:
     raise RatingsError(f"{where}: {what} is rated twice. Keep one of the ratings.")
 
 
-def _scores(rated: pd.DataFrame, scale: Scale) -> dict[str, pd.Series[float]]:
+def _scores(counted: pd.DataFrame, scale: Scale) -> dict[str, pd.Series[float]]:
     """Subscales, differences and total, from a column an item."""
-    turned = rated.copy()
-    for item in scale.items:
-        if item.reverse:
-            turned[item.code] = item.minimum + item.maximum - rated[item.code]
-    made = {part.id: _values(scale, part, turned) for part in scale.scores}
+    made = {part.id: _values(scale, part, counted) for part in scale.scores}
     return made | {part.id: made[part.plus] - made[part.minus] for part in scale.differences}
 
 
-def _values(scale: Scale, part: Subscale, rated: pd.DataFrame) -> pd.Series[float]:
+def _values(scale: Scale, part: Subscale, counted: pd.DataFrame) -> pd.Series[float]:
     rule = scale.prorating
     tolerated = rule.maximum_missing if rule and part.id in rule.targets else 0
-    answers = rated[list(part.items)]
+    answers = counted[list(part.items)]
     answered = answers.count(axis="columns")
     share = answered if part.method == "mean" else answered / len(part.items)
     value = answers.sum(axis="columns") / share

@@ -264,7 +264,7 @@ def test_a_code_that_counts_zero_is_allowed_and_told(study: Path) -> None:
     item = scales.load_scale("small", study).item("A2")
     assert item.accepts(9)
     assert not item.accepts(8)
-    assert item.range_text == "0-4, or 9 (not assessed, counts as 0)"
+    assert item.range_text == "0-4, or 9 (not assessed: 0 in scores)"
 
 
 def test_a_code_that_counts_zero_needs_a_zero(study: Path) -> None:

@@ -162,10 +162,11 @@ def test_weight_rated_in_two_ways_is_refused_and_in_one_is_counted() -> None:
 
 
 def test_weight_not_assessed_counts_zero_by_its_rule() -> None:
-    """Code 3 of HAM-D item 16 is 0 in item and total (ECDEU); an empty cell leaves no total."""
+    """Code 3 of HAM-D item 16 is 0 in the total (ECDEU) and no rating; an empty cell, no total."""
     sheet = {code: 1.0 for code in HAMD.codes if code != "16"}
     found = scored(HAMD, sheet | {"16": 3.0})
-    assert (found["16"], found["total"]) == (0, 16)
+    assert found["total"] == 16
+    assert "16" not in found
     assert "total" not in scored(HAMD, sheet)
 
 
