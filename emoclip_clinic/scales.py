@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -210,12 +211,25 @@ def _read(path: Path) -> tuple[Scale | None, list[str]]:
         table = resources.read_toml(path)
     except SettingsError as error:
         return None, [str(error)]
-    scale = build(Scale, _with_total(table), "", problems)
-    if scale is not None:
-        problems += scale_rules.problems(scale)
-        if scale.id != path.stem:
-            problems.append(f"id = {scale.id!r}, but the file is called {path.name}")
+    table = _with_total(table)
+    scale = build(Scale, table, "", problems)
+    # a word that is missing at the top hides nothing of what stands below
+    judged = scale or build(Scale, _with_words(table, path.stem), "", [])
+    if judged is None:
+        problems.append("correct these first: what scores are made of was not looked at yet")
+        return None, problems
+    problems += scale_rules.problems(judged)
+    if judged.id != path.stem:
+        problems.append(f"id = {judged.id!r}, but the file is called {path.name}")
     return scale, problems
+
+
+def _with_words(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """Fill in the words that a scale needs and that are missing or are no words."""
+    words = {field.name: "" for field in fields(Scale) if field.type == "str"}
+    words |= {"id": name, "direction": scale_rules.DIRECTIONS[0]}
+    given = {key: v for key, v in table.items() if key not in words or isinstance(v, str)}
+    return words | given
 
 
 def _with_total(table: dict[str, Any]) -> dict[str, Any]:
