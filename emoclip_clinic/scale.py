@@ -130,13 +130,15 @@ class Criterion:
     label: str
     """A few words."""
     targets: tuple[str, ...]
-    """Item codes or ids of scores; every one of them must lie between minimum and maximum."""
+    """Item codes or ids of scores; every one of them must lie within the limits."""
     source: str
     """Who published it."""
     minimum: float | None = None
     """Lowest value that meets it; None: there is none."""
     maximum: float | None = None
     """Highest value that meets it; None: there is none."""
+    above: float | None = None
+    """In place of minimum: a value that must be exceeded, also by a mean of raters."""
     duration: str = ""
     """How long it must hold, which one session cannot show: "6 months"."""
     unverified: str = ""
@@ -145,9 +147,9 @@ class Criterion:
     @property
     def range_text(self) -> str:
         """What meets it, in words: "at most 3"."""
-        low = "" if self.minimum is None else f"at least {self.minimum:g}"
-        high = "" if self.maximum is None else f"at most {self.maximum:g}"
-        return " and ".join(filter(None, (low, high)))
+        limits = {"at least": self.minimum, "above": self.above, "at most": self.maximum}
+        words = [f"{word} {value:g}" for word, value in limits.items() if value is not None]
+        return " and ".join(words)
 
 
 @dataclass(frozen=True)

@@ -135,13 +135,15 @@ def _difference_problems(scale: Scale, difference: Difference) -> Iterator[str]:
 
 def _criterion_problems(criterion: Criterion) -> Iterator[str]:
     where = f"criterion {criterion.id}"
-    low, high = criterion.minimum, criterion.maximum
+    lows = [value for value in (criterion.minimum, criterion.above) if value is not None]
     yield from _id_problems("criterion", criterion.id)
     if not criterion.targets:
         yield f"{where}: there are no targets"
-    if low is None and high is None:
-        yield f"{where}: give minimum, maximum or both"
-    elif low is not None and high is not None and low > high:
+    if not lows and criterion.maximum is None:
+        yield f"{where}: give minimum or above, maximum, or both"
+    if len(lows) > 1:
+        yield f"{where}: give minimum or above, not both"
+    if criterion.maximum is not None and any(low > criterion.maximum for low in lows):
         yield f"{where}: minimum is above maximum"
 
 
@@ -173,7 +175,7 @@ def _numbers(scale: Scale) -> Iterator[tuple[str, str, float]]:
         yield f"point {point.label}", point.target, point.value
     for criterion in scale.criteria:
         for target in criterion.targets:
-            for value in (criterion.minimum, criterion.maximum):
+            for value in (criterion.minimum, criterion.above, criterion.maximum):
                 if value is not None:
                     yield f"criterion {criterion.id}", target, value
 

@@ -227,9 +227,14 @@ def criteria(scored: pd.DataFrame, scale: Scale) -> pd.DataFrame:
 
 def _status(wide: pd.DataFrame, criterion: Criterion) -> pd.Series[str]:
     values = wide.reindex(columns=list(criterion.targets))
-    low = -np.inf if criterion.minimum is None else criterion.minimum
-    high = np.inf if criterion.maximum is None else criterion.maximum
-    beyond = ((values < low) | (values > high)).any(axis="columns")
+    outside = pd.DataFrame(False, values.index, values.columns)
+    if criterion.minimum is not None:
+        outside |= values < criterion.minimum
+    if criterion.above is not None:
+        outside |= values <= criterion.above
+    if criterion.maximum is not None:
+        outside |= values > criterion.maximum
+    beyond = outside.any(axis="columns")
     unknown = values.isna().any(axis="columns")
     status = np.select([beyond, unknown], ["not met", "missing"], "met")
     return pd.Series(status, index=wide.index, name="status")

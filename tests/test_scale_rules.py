@@ -148,9 +148,11 @@ def test_a_difference_is_of_scores_that_are_there(tmp_path: Path, table: str, pr
     [
         ('targets = ["Z"]\nminimum = 1', "criterion c: there is no item or score 'Z'"),
         ('targets = ["a"]\nminimum = 9', "criterion c: 9 is outside the range 0-8 of a"),
-        ('targets = ["a"]', "criterion c: give minimum, maximum or both"),
+        ('targets = ["a"]', "criterion c: give minimum or above, maximum, or both"),
         ('targets = ["a"]\nminimum = 3\nmaximum = 2', "criterion c: minimum is above maximum"),
         ("targets = []\nminimum = 3", "criterion c: there are no targets"),
+        ('targets = ["a"]\nminimum = 3\nabove = 2', "criterion c: give minimum or above, not both"),
+        ('targets = ["a"]\nabove = 9', "criterion c: 9 is outside the range 0-8 of a"),
     ],
 )
 def test_a_criterion_must_make_sense(tmp_path: Path, table: str, problem: str) -> None:

@@ -245,9 +245,10 @@ def test_bprs_numbers_mean_other_things_in_its_two_versions() -> None:
 
 
 def test_cdss_cut_off_is_above_six() -> None:
-    """Trap 9: 7 or more, on nine items."""
+    """Trap 9: above 6 on nine items, so 7 or more."""
     (criterion,) = load("cdss").criteria
-    assert (criterion.targets, criterion.minimum) == (("total",), 7)
+    assert (criterion.targets, criterion.above) == (("total",), 6)
+    assert criterion.range_text == "above 6"
     assert load("cdss").bands == ()
 
 
@@ -274,10 +275,10 @@ def test_bdi_has_the_bands_of_its_second_version() -> None:
 
 
 def test_phq_difficulty_is_outside_and_suicidality_stands_alone() -> None:
-    """Trap 12: item 10 is in no score, item 9 is flagged from 1 on, PHQ-8 ends at 24."""
+    """Trap 12: item 10 is in no score, item 9 is flagged above 0, PHQ-8 ends at 24."""
     assert items_of("phq_9", "total") == {str(number) for number in range(1, 10)}
-    flagged = {part.id: (part.targets, part.minimum) for part in load("phq_9").criteria}
-    assert flagged == {"cutoff_10": (("total",), 10), "item_9": (("9",), 1)}
+    flagged = {part.id: (part.targets, part.range_text) for part in load("phq_9").criteria}
+    assert flagged == {"cutoff_10": (("total",), "at least 10"), "item_9": (("9",), "above 0")}
     assert load("phq_8").codes == tuple(str(number) for number in range(1, 9))
 
 

@@ -158,6 +158,7 @@ JUDGED = replace(
     criteria=(
         Criterion("well", "all low", ("A", "B"), "", maximum=2, duration="a year"),
         Criterion("ill", "total 12 or more", ("total",), "", minimum=12),
+        Criterion("any", "B above 1", ("B",), "", above=1),
     ),
 )  # fmt: skip
 
@@ -195,11 +196,21 @@ def test_a_criterion_is_met_not_met_or_missing() -> None:
     assert found.columns.tolist() == [
         "participant", "session", "rater", "scale", "criterion", "label", "status", "duration",
     ]  # fmt: skip
-    assert found["participant"].tolist() == ["1", "1", "2", "2", "3", "3", "4", "4"]
+    assert found["participant"].tolist() == [name for name in "1234" for _ in range(3)]
     status = found.pivot(index="participant", columns="criterion", values="status")
     assert status["well"].tolist() == ["met", "missing", "not met", "not met"]
     assert status["ill"].tolist() == ["not met", "missing", "missing", "met"]
+    assert status["any"].tolist() == ["met", "missing", "missing", "met"]
     assert found["duration"].tolist()[:2] == ["a year", ""]
+
+
+def test_a_mean_of_raters_does_not_hide_what_one_of_them_saw() -> None:
+    """1 and 2 are 1.5: above 1, though not 2; each rater's own answer is there to look at."""
+    table = score(rated(JUDGED, ("1", "A", [1, 1, 1]), ("1", "B", [1, 2, 1])), JUDGED)
+    mean = criteria(consensus(table), JUDGED).set_index("criterion")["status"]
+    assert mean["any"] == "met"
+    own = criteria(table, JUDGED).query("criterion == 'any'")
+    assert own["status"].tolist() == ["not met", "met"]
 
 
 def test_criteria_of_nobody_and_of_no_scale() -> None:
