@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Band", "Item", "Prorating", "ReferencePoint", "Scale", "Subscale"]
+__all__ = [
+    "Band",
+    "Criterion",
+    "Difference",
+    "Item",
+    "Prorating",
+    "ReferencePoint",
+    "Scale",
+    "Subscale",
+]
 
 
 @dataclass(frozen=True)
@@ -23,9 +32,15 @@ class Item:
     """The ratings that are allowed; empty: every whole number from minimum to maximum."""
     reverse: bool = False
     """Whether sums and means take minimum + maximum - rating; the item itself stays as rated."""
+    alternatives: tuple[str, ...] = ()
+    """Codes of forms on which it is rated in one of several ways: at most one of them counts."""
+    counts_zero: tuple[float, ...] = ()
+    """Codes for "not assessed" that a published rule counts as 0 in scores; missing as an item."""
 
     def accepts(self, value: float) -> bool:
-        """Whether `value` is a rating that the scale allows."""
+        """Whether `value` is a rating that the scale allows, or a code that counts as 0."""
+        if value in self.counts_zero:
+            return True
         if self.allowed:
             return value in self.allowed
         return self.minimum <= value <= self.maximum and float(value).is_integer()
@@ -33,9 +48,11 @@ class Item:
     @property
     def range_text(self) -> str:
         """The allowed ratings in words: "0-4", or "0, 2, 4, 6, 8" where not every number is."""
+        text = f"{self.minimum:g}-{self.maximum:g}"
         if self.allowed:
-            return ", ".join(f"{value:g}" for value in self.allowed)
-        return f"{self.minimum:g}-{self.maximum:g}"
+            text = ", ".join(f"{value:g}" for value in self.allowed)
+        zero = ", ".join(f"{value:g}" for value in self.counts_zero)
+        return f"{text}, or {zero} (not assessed: 0 in scores)" if zero else text
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,24 @@ class Subscale:
     """"sum" or "mean"."""
     source: str = ""
     """Where the composition was read."""
+    unverified: str = ""
+    """What of it nobody has checked against the paper or manual."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One score minus another."""
+
+    id: str
+    """Its name in every table: lower-case letters, digits and underscores."""
+    label: str
+    """A few words."""
+    plus: str
+    """Id of the score that is subtracted from."""
+    minus: str
+    """Id of the score that is subtracted."""
+    source: str = ""
+    """Where it was read."""
     unverified: str = ""
     """What of it nobody has checked against the paper or manual."""
 
@@ -84,6 +119,37 @@ class Band:
     """Highest score of the band."""
     source: str
     """Who published the set."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A published condition on items or scores of one session: a cut-off, remission, a flag."""
+
+    id: str
+    """Its name in every table: lower-case letters, digits and underscores."""
+    label: str
+    """A few words."""
+    targets: tuple[str, ...]
+    """Item codes or ids of scores; every one of them must lie within the limits."""
+    source: str
+    """Who published it."""
+    minimum: float | None = None
+    """Lowest value that meets it; None: there is none."""
+    maximum: float | None = None
+    """Highest value that meets it; None: there is none."""
+    above: float | None = None
+    """In place of minimum: a value that must be exceeded, also by a mean of raters."""
+    duration: str = ""
+    """How long it must hold, which one session cannot show: "6 months"."""
+    unverified: str = ""
+    """What of it nobody has checked against the paper or manual."""
+
+    @property
+    def range_text(self) -> str:
+        """What meets it, in words: "at most 3"."""
+        limits = {"at least": self.minimum, "above": self.above, "at most": self.maximum}
+        words = [f"{word} {value:g}" for word, value in limits.items() if value is not None]
+        return " and ".join(words)
 
 
 @dataclass(frozen=True)
@@ -120,6 +186,8 @@ class Scale:
     """In the order of the manual."""
     subscales: tuple[Subscale, ...] = ()
     """Subscales and factors; an item may be in several."""
+    differences: tuple[Difference, ...] = ()
+    """Scores that are one subscale minus another."""
     total: Subscale | None = None
     """The total; None where the authors define none."""
     prorating: Prorating | None = None
@@ -127,9 +195,12 @@ class Scale:
     not_assessed: tuple[float, ...] = ()
     """Codes that forms of this scale use for "not assessed": read as missing."""
     percent_change_floor: float | None = None
-    """The total of a person without symptoms, which percent change subtracts."""
+    """The total of a person without symptoms, which percent change subtracts; None: there is no
+    percent change on this scale. The floors of other scores follow from their items."""
     bands: tuple[Band, ...] = ()
     """Severity bands, each with its source."""
+    criteria: tuple[Criterion, ...] = ()
+    """Cut-offs, remission, items that are looked at on their own."""
     reference_points: tuple[ReferencePoint, ...] = ()
     """Scores linked to global impressions."""
     sources: tuple[str, ...] = ()
@@ -146,8 +217,18 @@ class Scale:
 
     @property
     def scores(self) -> tuple[Subscale, ...]:
-        """Subscales, then the total where there is one."""
+        """Subscales, then the total where there is one: what is made of items."""
         return (*self.subscales, *([self.total] if self.total else []))
+
+    @property
+    def parts(self) -> tuple[Subscale | Difference, ...]:
+        """Every score in the order of tables: subscales, differences, total."""
+        return (*self.subscales, *self.differences, *([self.total] if self.total else []))
+
+    @property
+    def band_sets(self) -> tuple[str, ...]:
+        """Names of the sets of severity bands."""
+        return tuple(dict.fromkeys(band.band_set for band in self.bands))
 
     @property
     def missing_rule(self) -> str:

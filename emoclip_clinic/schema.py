@@ -33,25 +33,27 @@ def build(cls: type[T], table: dict[str, Any], where: str, problems: list[str]) 
 
     Returns
     -------
-        The dataclass, or None where there was any problem.
+        The dataclass, or None where a key is missing or of another type. An unknown key alone does
+        not hide what else there is to say of the file.
     """
-    before = len(problems)
     types = get_type_hints(cls)
     place = f"{where}: " if where else ""
     for key in sorted(table.keys() - types.keys()):
         hint = close_matches(key, list(types))
         problems.append(f"{place}unknown key {key!r}. {hint}Allowed: {', '.join(types)}")
-    problems += [
+    missing = [
         f"{place}the key {field.name!r} is missing"
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
         if field.default is field.default_factory is dataclasses.MISSING and field.name not in table
     ]
+    problems += missing
     values = {
         key: _value(types[key], value, f"{place}{key}", problems)
         for key, value in table.items()
         if key in types
     }
-    return cls(**values) if len(problems) == before else None
+    unusable = missing or any(value is None for value in values.values())
+    return None if unusable else cls(**values)
 
 
 def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
@@ -64,28 +66,31 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
     """
     problems: list[str] = []
     made = build(cls, table, where, problems)
-    if made is None:
+    if made is None or problems:
         raise SettingsError("; ".join(problems))
     return made
 
 
 def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
+    """Give the value as the field wants it; None, which TOML cannot write, where it is not so."""
     if isinstance(kind, UnionType):
         kind = next(option for option in get_args(kind) if option is not NoneType)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return build(kind, value, where, problems)  # type: ignore[arg-type]
     if get_origin(kind) is tuple and isinstance(value, list):
         element = get_args(kind)[0]
-        return tuple(
+        made = tuple(
             _value(element, one, f"{where}[{place}]", problems)
             for place, one in enumerate(value, start=1)
         )
+        return None if any(one is None for one in made) else made
     # TOML writes a number without a fraction as a whole number; a boolean is no number
     if kind is float and type(value) is int:
         return float(value)
-    if type(value) is not kind:
-        problems.append(f"{where} = {value!r}; allowed: {_words(kind)}")
-    return value
+    if type(value) is kind:
+        return value
+    problems.append(f"{where} = {value!r}; allowed: {_words(kind)}")
+    return None
 
 
 def _words(kind: Any) -> str:

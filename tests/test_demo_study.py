@@ -46,7 +46,8 @@ def test_the_raters_agreement_is_the_known_one(demo: ec.Study) -> None:
     truth = json.loads((demo.path / "truth" / "truth.json").read_text())["targets"]
     table = pd.read_csv(demo.agreement_csv("panss"))
     icc = table[(table["rater_a"] == "all") & (table["statistic"] == "ICC(A,1)")]
-    icc = icc.set_index("target")
+    # the truth of a difference of two scores is not worked out
+    icc = icc[icc["target"].isin(truth)].set_index("target")
     known = pd.Series({name: truth[name]["icc_a1"] for name in icc.index})
     covered = (icc["ci_low"] <= known) & (known <= icc["ci_high"])
     assert covered["N1"]

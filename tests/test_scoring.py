@@ -10,14 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emoclip_clinic.errors import RatingsError
+from emoclip_clinic.errors import RatingsError, ScaleError
 from emoclip_clinic.ratings import COLUMNS
-from emoclip_clinic.scale import Item, Prorating, Scale, Subscale
-from emoclip_clinic.scales import load_scale, targets
-from emoclip_clinic.scoring import consensus, percent_change, score
-
-PANSS = load_scale("panss")
-MARDER = [part.id for part in PANSS.subscales if part.id.startswith("marder_")]
+from emoclip_clinic.scale import Band, Criterion, Difference, Item, Prorating, Scale, Subscale
+from emoclip_clinic.scoring import (
+    bands,
+    consensus,
+    criteria,
+    floors,
+    percent_change,
+    percent_changes,
+    score,
+)
 
 TINY = Scale(
     id="tiny", abbreviation="TINY", name="", version="", reference="", licence="",
@@ -41,37 +45,6 @@ def rated(scale: Scale, *sheets: tuple[str, str, list[float | None]]) -> pd.Data
 def scores_of(table: pd.DataFrame, participant: str = "1", rater: str = "A") -> dict[str, float]:
     own = table[(table["participant"] == participant) & (table["rater"] == rater)]
     return dict(zip(own["target"], own["value"], strict=True))
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 7), min_size=30, max_size=30))
-def test_marder_factors_add_up_to_the_panss_total(values: list[int]) -> None:
-    """So do positive, negative and general; and the total is the plain sum, exactly."""
-    found = scores_of(score(rated(PANSS, ("1", "A", values)), PANSS))
-    assert found["total"] == sum(values)
-    assert sum(found[name] for name in MARDER) == sum(values)
-    assert found["positive"] + found["negative"] + found["general"] == sum(values)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.none() | st.integers(1, 7), min_size=30, max_size=30))
-def test_scores_stay_in_range_and_need_every_item(values: list[int | None]) -> None:
-    """A score is there if and only if all its items are, and lies within the computed range."""
-    found = scores_of(score(rated(PANSS, ("1", "A", values)), PANSS))
-    given_items = {code for code, value in zip(PANSS.codes, values, strict=True) if value}
-    complete = {part.id for part in PANSS.scores if set(part.items) <= given_items}
-    assert set(found) == given_items | complete
-    ranges = targets(PANSS).set_index("target")
-    for name, value in found.items():
-        assert ranges.loc[name, "minimum"] <= value <= ranges.loc[name, "maximum"]
-
-
-def test_lowest_and_highest_ratings_give_the_ends_of_the_range() -> None:
-    """All 1 gives 30, all 7 gives 210."""
-    table = score(rated(PANSS, ("1", "A", [1] * 30), ("2", "A", [7] * 30)), PANSS)
-    ranges = targets(PANSS).set_index("target")
-    assert scores_of(table) == ranges["minimum"].to_dict()
-    assert scores_of(table, "2") == ranges["maximum"].to_dict()
 
 
 def test_scores_are_tidy_and_in_order() -> None:
@@ -128,6 +101,17 @@ def test_ratings_that_no_reader_gives_are_refused() -> None:
         score(table.assign(item=["A", "B", "Z"]), TINY)
     with pytest.raises(RatingsError, match=r"participant 1, .* TINY item A is rated twice"):
         score(pd.concat([table, table]), TINY)
+    with pytest.raises(RatingsError, match=r"TINY item B = -9999; allowed 1-5"):
+        score(table.assign(value=[1.0, -9999.0, 3.0]), TINY)
+
+
+def test_a_code_for_not_assessed_is_missing() -> None:
+    """Where the scale knows the code, it is no rating; no value at all is missing, too."""
+    table = rated(TINY, ("1", "A", [1, 2, 3]))
+    known = replace(TINY, not_assessed=(0.0,))
+    for missing in (0.0, float("nan")):
+        found = scores_of(score(table.assign(value=[1.0, missing, 3.0]), known))
+        assert found == {"A": 1, "C": 3}
 
 
 def test_the_consensus_is_the_mean_of_the_raters_scores() -> None:
@@ -161,3 +145,115 @@ def test_percent_change_from_the_floor_is_undefined() -> None:
     found = percent_change([30, 40], [30, 30], floor=30)
     assert np.isnan(found[0])
     assert found[1] == 100
+
+
+JUDGED = replace(
+    TINY,
+    percent_change_floor=3,
+    differences=(Difference("gap", "", "total", "middle"),),
+    bands=(
+        Band("X", "total", "low", 3, 7, ""), Band("X", "total", "high", 8, 15, ""),
+        Band("Y", "A", "some", 2, 5, ""),
+    ),
+    criteria=(
+        Criterion("well", "all low", ("A", "B"), "", maximum=2, duration="a year"),
+        Criterion("ill", "total 12 or more", ("total",), "", minimum=12),
+        Criterion("any", "B above 1", ("B",), "", above=1),
+    ),
+)  # fmt: skip
+
+
+def test_a_band_is_of_a_named_set() -> None:
+    """Each score of the set has its band, and the set stands beside it; others have no row."""
+    table = score(rated(JUDGED, ("1", "A", [1, 1, 5]), ("2", "A", [5, 4, 2])), JUDGED)
+    found = bands(table, JUDGED, "X")
+    assert found.columns.tolist() == [
+        "participant", "session", "rater", "scale", "target", "value", "band_set", "band",
+    ]  # fmt: skip
+    assert found[["target", "value", "band"]].to_numpy().tolist() == [
+        ["total", 3, "low"], ["total", 13, "high"],
+    ]  # fmt: skip
+    assert bands(table, JUDGED, "Y")["band"].tolist() == [None, "some"]
+    with pytest.raises(ScaleError, match=r"TINY has no bands 'Z'. Allowed: X, Y"):
+        bands(table, JUDGED, "Z")
+    with pytest.raises(ScaleError, match=r"TINY has no bands 'X'. Allowed: it has none"):
+        bands(table, TINY, "X")
+
+
+def test_a_mean_between_two_bands_has_none() -> None:
+    """Raters at 7 and 8 have a mean of 7.5, which the set does not know."""
+    table = score(rated(JUDGED, ("1", "A", [4, 2, 5]), ("1", "B", [4, 3, 5])), JUDGED)
+    (row,) = bands(consensus(table), JUDGED, "X").to_dict("records")
+    assert (row["value"], row["band"]) == (7.5, None)
+    assert "rater" not in row
+
+
+def test_a_criterion_is_met_not_met_or_missing() -> None:
+    """One item beyond it decides; without any, a missing item leaves it open."""
+    sheets = [("1", [1, 2, 1]), ("2", [1, None, 1]), ("3", [3, None, 5]), ("4", [5, 5, 1])]
+    table = score(rated(JUDGED, *[(name, "A", values) for name, values in sheets]), JUDGED)
+    found = criteria(table, JUDGED)
+    assert found.columns.tolist() == [
+        "participant", "session", "rater", "scale", "criterion", "label", "status", "duration",
+    ]  # fmt: skip
+    assert found["participant"].tolist() == [name for name in "1234" for _ in range(3)]
+    status = found.pivot(index="participant", columns="criterion", values="status")
+    assert status["well"].tolist() == ["met", "missing", "not met", "not met"]
+    assert status["ill"].tolist() == ["not met", "missing", "missing", "met"]
+    assert status["any"].tolist() == ["met", "missing", "missing", "met"]
+    assert found["duration"].tolist()[:2] == ["a year", ""]
+
+
+def test_a_mean_of_raters_does_not_hide_what_one_of_them_saw() -> None:
+    """1 and 2 are 1.5: above 1, though not 2; each rater's own answer is there to look at."""
+    table = score(rated(JUDGED, ("1", "A", [1, 1, 1]), ("1", "B", [1, 2, 1])), JUDGED)
+    mean = criteria(consensus(table), JUDGED).set_index("criterion")["status"]
+    assert mean["any"] == "met"
+    own = criteria(table, JUDGED).query("criterion == 'any'")
+    assert own["status"].tolist() == ["not met", "met"]
+
+
+def test_criteria_of_nobody_and_of_no_scale() -> None:
+    """Without criteria or without ratings there is an empty table with the same columns."""
+    table = score(rated(JUDGED, ("1", "A", [1, 2, 1])), JUDGED)
+    columns = criteria(table, JUDGED).columns.tolist()
+    assert criteria(table, replace(JUDGED, criteria=())).columns.tolist() == columns
+    empty = criteria(table.iloc[:0], JUDGED)
+    assert empty.empty
+    assert empty.columns.tolist() == columns
+    assert criteria(consensus(table), JUDGED).columns.tolist() == [
+        name for name in columns if name != "rater"
+    ]
+
+
+def test_floors_follow_from_the_items() -> None:
+    """Lowest sum and mean; none for a reverse item, a difference, or without percent change."""
+    assert floors(JUDGED) == {"A": 1, "B": 1, "middle": 1, "total": 3}
+    assert floors(TINY) == {}
+
+
+def test_every_later_session_is_compared_with_the_baseline() -> None:
+    """Rater by rater; who has no baseline keeps a row without numbers."""
+    first = rated(JUDGED, ("1", "A", [5, 5, 1]), ("1", "B", [3, 3, 3]))
+    later = rated(JUDGED, ("1", "A", [3, 3, 3]), ("1", "B", [1, 1, 5]), ("2", "A", [1, 1, 1]))
+    table = pd.concat([first, later.assign(session="02")])
+    found = percent_changes(score(table, JUDGED), JUDGED)
+    assert found.columns.tolist() == [
+        "participant", "session", "rater", "scale", "target", "kind", "value", "baseline",
+        "fall", "floor", "percent",
+    ]  # fmt: skip
+    total = found[found["target"] == "total"].set_index(["participant", "rater"])
+    assert total["fall"].tolist()[:2] == [6, 6]
+    assert total["percent"].tolist()[:2] == [50, 100]
+    assert total.loc[("2", "A"), ["baseline", "fall", "percent"]].isna().all()
+    assert found.loc[found["target"].isin(["C", "gap"]), "percent"].isna().all()
+    mean = percent_changes(consensus(score(table, JUDGED)), JUDGED).query("target == 'total'")
+    assert mean["percent"].tolist()[0] == pytest.approx(100 * (12 - 6) / (12 - 3))
+
+
+def test_a_baseline_that_nobody_has_is_an_error() -> None:
+    """The message names the sessions that there are."""
+    table = score(rated(JUDGED, ("1", "A", [5, 5, 1])), JUDGED)
+    with pytest.raises(RatingsError, match=r"no.* TINY scores at session 'pre'. Rated: 01"):
+        percent_changes(table, JUDGED, baseline="pre")
+    assert percent_changes(table, JUDGED).empty

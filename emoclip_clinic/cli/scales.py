@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +23,9 @@ def list_scales(view: Screen) -> None:
     """List the scales that are known here: the package's and the study's own."""
     from emoclip_clinic import scales
 
-    known = [
-        scales.load_scale(name, view.study_path) for name in scales.list_scales(view.study_path)
-    ]
-    view.table(
-        ["id", "name", "items", "version"],
-        [[scale.id, scale.name, len(scale.items), scale.version] for scale in known],
-    )
+    known = scales.overview(view.study_path)
+    view.table(list(known.columns), known.to_numpy().tolist())
+    view.say("'emoclip-clinic scales show ID' shows one: items, scores, sources, open points.")
 
 
 @command(scales_app, "show")
@@ -37,9 +35,15 @@ def show(view: Screen, scale: IdArgument) -> None:
 
     found = scales.load_scale(scale, view.study_path)
     targets = scales.targets(found)
-    view.table(list(targets.columns), targets.to_numpy().tolist(), title=found.name)
+    rows = [
+        [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in row]
+        for row in targets.to_numpy().tolist()
+    ]
+    view.table(list(targets.columns), rows, title=found.name)
+    width = shutil.get_terminal_size().columns
     for line in scales.describe(found):
-        view.say(line)
+        indent = " " * (4 if line.startswith(" ") else 2)
+        view.say(textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False))
 
 
 @command(scales_app, "check")
