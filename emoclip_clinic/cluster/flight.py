@@ -50,7 +50,9 @@ def in_order(
                 flight.append((submit(job), job))
             if not flight:
                 return
-            yield collect(*flight.popleft())
+            result = collect(*flight[0])
+            flight.popleft()
+            yield result
     finally:
         for future, _ in flight:
             future.cancel()
