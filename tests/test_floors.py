@@ -14,7 +14,7 @@ NOUNS = {
     "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets", "weights",
 }  # fmt: skip
 WORKSHOPS = {"agreement", "demo", "encoder", "regression", "report", "training", "video"}
-FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cli"}]
+FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cluster"}, {"cli"}]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = {("encoder", "video"), ("training", "encoder"), ("demo", "encoder"), ("demo", "training")}
 LIGHT = {"numpy", "pandas"}

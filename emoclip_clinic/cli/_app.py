@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from emoclip_clinic.pipeline import StageResult
+    from emoclip_clinic.regression.jobs import Runner
     from emoclip_clinic.study import Study
 
 __all__ = [
-    "DeviceOption", "EncoderOption", "FolderArgument", "PatternOption", "ScaleOption", "Screen",
-    "WeightsOption", "app", "command", "keep_inside", "screen",
+    "ClusterOption", "DeviceOption", "EncoderOption", "FolderArgument", "PatternOption",
+    "ScaleOption", "Screen", "WeightsOption", "app", "command", "keep_inside", "runner_of",
+    "screen",
 ]  # fmt: skip
 
 EXIT_ERROR = 1
@@ -59,6 +61,17 @@ EncoderOption = Annotated[
         help="emoclip, clip-mean, emoclip-demo, or the path of a checkpoint.", metavar="NAME"
     ),
 ]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        help="Who does the work: cores:N (processes of this machine), cores (all of them), "
+        "dask:ADDRESS, dask:scheduler-file=PATH, or slurm, sge, pbs with :FILE.toml. A cluster is "
+        "sent features and scores, never video.",
+        metavar="WHERE",
+    ),
+]
+"""Its default is "cores:1": this process."""
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of recordings.", metavar="FOLDER")]
 PatternOption = Annotated[
     str | None,
@@ -224,6 +237,13 @@ class Screen:
         if self.as_json:
             content = self._results[0] if len(self._results) == 1 else {"stages": self._results}
             _print_json(content)
+
+
+def runner_of(view: Screen, cluster: str) -> contextlib.AbstractContextManager[Runner]:
+    """Connect to what --cluster names, as long as the context lasts."""
+    from emoclip_clinic.cluster import connect
+
+    return connect(cluster, view.study_path)
 
 
 def _place(path: Path, study: Study | None) -> str:

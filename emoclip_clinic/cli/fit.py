@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import EncoderOption, ScaleOption, Screen, command
+from emoclip_clinic.cli._app import (
+    ClusterOption,
+    EncoderOption,
+    ScaleOption,
+    Screen,
+    command,
+    runner_of,
+)
 
 
 @command()
@@ -53,6 +60,7 @@ def fit(
         typer.Option(help="A split manifest to use again: models/<scale>/splits.csv."),
     ] = None,
     encoder: EncoderOption = None,
+    cluster: ClusterOption = "cores:1",
 ) -> None:
     """Predict every item, subscale and total, validated across participants.
 
@@ -64,15 +72,17 @@ def fit(
     from emoclip_clinic.pipeline.cohorts import Question
 
     study = view.study()
-    result = pipeline.fit(
-        study,
-        scale,
-        cv=cv,
-        encoder=encoder,
-        models=model or (),
-        permutations=permutations,
-        question=Question(on, test_on, open_holdout),
-        splits=splits,
-        progress=view.progress,
-    )
+    with runner_of(view, cluster) as run:
+        result = pipeline.fit(
+            study,
+            scale,
+            cv=cv,
+            encoder=encoder,
+            models=model or (),
+            permutations=permutations,
+            question=Question(on, test_on, open_holdout),
+            splits=splits,
+            run=run,
+            progress=view.progress,
+        )
     view.show(result, study)

@@ -1,0 +1,66 @@
+"""Workers from the queue of a cluster: SLURM, SGE or PBS."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from emoclip_clinic.cluster.scheduler import ready, require, security_of
+from emoclip_clinic.cluster.settings import QueueSettings
+from emoclip_clinic.errors import ClinicError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["QUEUES", "client_of"]
+
+QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
+
+
+@contextlib.contextmanager
+def client_of(kind: str, settings: QueueSettings) -> Iterator[Client]:
+    """Start a scheduler here and workers through the queue; end all of them afterwards.
+
+    Raises
+    ------
+    ClinicError
+        The queue has no command here, wants a setting that is not given, or starts no worker.
+    """
+    require("dask_jobqueue")
+    import dask_jobqueue
+    from distributed import Client
+
+    cluster_type = getattr(dask_jobqueue, QUEUES[kind])
+    command = cluster_type.job_cls.submit_command
+    if shutil.which(command) is None:
+        raise ClinicError(f"{kind}: there is no {command} here. Run this where jobs are submitted.")
+    try:
+        cluster = cluster_type(**_options(kind, settings))
+    except (ValueError, RuntimeError) as error:
+        raise ClinicError(f"{kind}: {error}. See docs/cluster.md for the keys.") from error
+    with cluster, Client(cluster) as client:
+        cluster.scale(settings.workers)
+        ready(client, 60.0 * settings.wait_minutes)
+        yield client
+
+
+def _options(kind: str, settings: QueueSettings) -> dict[str, Any]:
+    """Name what is given as dask-jobqueue does; the rest is left to Dask's configuration."""
+    given = {
+        "cores": settings.cores,
+        "processes": settings.cores,
+        "memory": settings.memory,
+        "walltime": settings.walltime,
+        "queue": settings.queue,
+        "project" if kind == "sge" else "account": settings.account,
+        "interface": settings.interface,
+        "python": settings.python,
+        "job_script_prologue": list(settings.prologue),
+        "job_extra_directives": list(settings.directives),
+        "security": settings.tls and security_of(settings.tls),
+    }
+    # its page of the running jobs is for nobody else on the network to see
+    page = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    return {key: value for key, value in given.items() if value} | {"scheduler_options": page}

@@ -1,0 +1,238 @@
+"""Jobs on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, in_order
+from emoclip_clinic.cluster.settings import DaskSettings, Tls
+from emoclip_clinic.errors import ClinicError, SettingsError
+from emoclip_clinic.regression.jobs import Runner
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed.security import Security
+
+__all__ = ["client_of", "on_dask", "ready", "require", "security_of", "versions"]
+
+CONNECT_S = 10.0
+"""How long a scheduler may take to answer."""
+WORKERS_S = 30.0
+"""How long a cluster that exists may take to show a worker."""
+
+
+def require(library: str) -> None:
+    """Check that a library of the extra "cluster" is there.
+
+    Raises
+    ------
+    ClinicError
+        It is not installed.
+    """
+    try:
+        importlib.import_module(library)
+    except ImportError as error:
+        raise ClinicError(
+            f"a cluster needs {error.name}, which is not installed. "
+            "Run: python -m pip install 'emoclip-clinic[cluster]'"
+        ) from error
+
+
+@contextlib.contextmanager
+def client_of(settings: DaskSettings) -> Iterator[Client]:
+    """Connect to a cluster that exists, and see that its workers compute as this machine does.
+
+    Raises
+    ------
+    ClinicError
+        There is no answer, no worker, or another version.
+    """
+    require("distributed")
+    from distributed import Client
+
+    address = settings.address or _address_in(settings.scheduler_file)
+    try:
+        client = Client(address, security=security_of(settings.tls), timeout=CONNECT_S)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        raise ClinicError(
+            f"no Dask scheduler answers at {address} within {CONNECT_S:g} s ({error}). Check that "
+            "it runs, that host and port are those it printed, that no firewall is between, and "
+            "that both sides use tcp:// or both tls://."
+        ) from error
+    with client:
+        ready(client, WORKERS_S)
+        yield client
+
+
+def _address_in(path: str) -> str:
+    if not path:
+        raise SettingsError("neither address nor scheduler_file is given; allowed: one of them.")
+    try:
+        return str(json.loads(Path(path).read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ClinicError(
+            f"{path} is not the file of a running scheduler ({type(error).__name__}). "
+            "Start one: dask scheduler --scheduler-file PATH"
+        ) from error
+
+
+def security_of(tls: Tls | None) -> Security:
+    """Make Dask's security settings; without `tls`, those of Dask's own configuration."""
+    from distributed.security import Security
+
+    if tls is None:
+        return Security()
+    own = {
+        f"tls_{role}_{part}": getattr(tls, part)
+        for role in ("client", "scheduler", "worker")
+        for part in ("cert", "key")
+    }
+    return Security(tls_ca_file=tls.ca_file, require_encryption=True, **own)
+
+
+def ready(client: Client, wait_s: float) -> None:
+    """Wait for the first worker, and compare its versions, and those of all that are there.
+
+    Raises
+    ------
+    ClinicError
+        There is no worker in `wait_s`, or one has other versions than this machine.
+    """
+    try:
+        client.wait_for_workers(1, timeout=wait_s)
+    except TimeoutError as error:
+        raise ClinicError(
+            f"the scheduler has no worker after {wait_s:g} s. Start some (dask worker ADDRESS), "
+            "or see in the queue why they wait."
+        ) from error
+    try:
+        theirs = client.run(versions)
+    except ImportError as error:
+        raise ClinicError(
+            f"a worker cannot import {error.name}. Install emoclip-clinic {versions()['package']} "
+            "where the workers run, and start them again."
+        ) from error
+    for worker, found in theirs.items():
+        _compare(versions(), found, worker)
+
+
+def versions() -> dict[str, str]:
+    """Say what computes here: this package (with a digest of its code) and the libraries."""
+    import numpy as np
+    import pandas as pd
+    import scipy
+    import sklearn
+
+    import emoclip_clinic
+
+    return {
+        "package": f"{emoclip_clinic.__version__} (code {_digest()})",
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "pandas": pd.__version__,
+    }
+
+
+@cache
+def _digest() -> str:
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _compare(ours: dict[str, str], theirs: dict[str, str], worker: str) -> None:
+    other = [
+        f"{name} {theirs[name]}, here {ours[name]}" for name in ours if theirs[name] != ours[name]
+    ]
+    if other:
+        raise ClinicError(
+            f"worker {worker} has {'; '.join(other)}: its results could differ. Install the same "
+            "versions there (constraints.txt lists the tested ones), and start it again."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What workers hold: the function with its data, and the versions that it was sent from."""
+
+    function: Callable[[Any], Any]
+    versions: dict[str, str]
+
+    def __call__(self, job: Any) -> Any:
+        """Do a job on one thread; a worker that came later has its versions compared here."""
+        from distributed import get_worker
+        from threadpoolctl import threadpool_limits
+
+        _compare(self.versions, versions(), get_worker().address)
+        with threadpool_limits(limits=1):
+            return self.function(job)
+
+
+def on_dask(client: Client) -> Runner:
+    """Make a runner that does jobs on the workers of a cluster.
+
+    The function, with the data it holds, is sent to each worker once. Jobs of a worker that is
+    lost are done by another. What a job raises arrives as it is.
+
+    Parameters
+    ----------
+    client
+        Connected, and `ready`.
+
+    Returns
+    -------
+        The runner. Its results are those of `serially` to 1e-12 or better.
+
+    Raises
+    ------
+    ClinicError
+        When it runs: a job was lost with one worker after another, the scheduler or the data are
+        gone, or a worker that came later has other versions.
+    """
+
+    def run(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
+        held = client.scatter(_Task(function, versions()), broadcast=True, hash=False)
+        yield from in_order(
+            lambda job: client.submit(_do, held, job, pure=False),
+            jobs,
+            lambda: JOBS_A_CORE * max(sum(client.nthreads().values()), 1),
+            _collect,
+        )
+
+    return run
+
+
+def _do(task: _Task, job: Any) -> Any:
+    return task(job)
+
+
+def _collect(future: Future, job: Any) -> Any:
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        raise ClinicError(
+            f"job {job} was lost with {error.last_worker.address} and with every worker that had "
+            "it before: their memory may be too small. See the workers' logs, give each worker "
+            "more memory, then run the same command again."
+        ) from error
+    except CancelledError as error:
+        raise ClinicError(
+            f"job {job} is lost: the scheduler, or every worker that held the data, is gone. See "
+            "their logs, start them, then run the same command again."
+        ) from error
