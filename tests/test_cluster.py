@@ -338,6 +338,25 @@ def test_other_versions_are_refused_before_work_starts(
         pass
 
 
+def test_a_cluster_that_loses_every_worker_is_an_error(cluster: Cluster, tmp_path: Path) -> None:
+    """And not a wait without end: the data that they held are gone."""
+    file = tmp_path / "begun"
+
+    def kill() -> None:
+        until(file.exists)
+        for worker in cluster.workers:
+            worker.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with (
+        connect(f"dask:scheduler-file={cluster.file}") as run,
+        pytest.raises(ClinicError, match=r"job \d is lost: .* then run the same command again"),
+    ):
+        list(run(Stalls(abs, 3, file), range(8)))
+    killer.join()
+
+
 def test_a_scheduler_that_does_not_answer_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
