@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,81 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import typer
-from typer.testing import CliRunner
 
 import emoclip_clinic
-from emoclip_clinic.cli._app import ClusterOption, Screen, command, runner_of
-from emoclip_clinic.cluster import connect, on_cores, scheduler
-from emoclip_clinic.errors import ClinicError, SettingsError, TooFewError
-from emoclip_clinic.regression import Design, cross_validate
+from emoclip_clinic.cluster import connect, on_cores
+from emoclip_clinic.errors import ClinicError, TooFewError
 from emoclip_clinic.regression.jobs import Runner, serially
-
-ROOT = Path(__file__).parents[1]
-# workers unpack the functions of this module
-PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-POLL_S = 0.02
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for what another process does; what never comes is stopped by the test's reader."""
-    while not is_so():
-        time.sleep(POLL_S)
-
-
-class Cluster:
-    """A Dask scheduler and workers, each a process of its own, that talk over loopback."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.file = folder / "scheduler.json"
-        self.log = folder / "log.txt"
-        self.folder = folder
-        self.n_started = 0
-        self.scheduler = self._start(
-            "dask_scheduler", "--port", "0", "--scheduler-file", str(self.file), *options
-        )
-        self.workers: list[subprocess.Popen[bytes]] = []
-        until(self.file.is_file)
-
-    def have(self, n_workers: int) -> None:
-        """Start as many workers as are missing, and wait until the scheduler knows them."""
-        self.workers = [worker for worker in self.workers if worker.poll() is None]
-        for _ in range(n_workers - len(self.workers)):
-            self.n_started += 1
-            words = ("--scheduler-file", str(self.file), "--no-nanny", "--nthreads", "1")
-            self.workers.append(self._start("dask_worker", *words))
-        until(lambda: self.log.read_text().count("Registered to:") == self.n_started)
-
-    def _start(self, program: str, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.{program}", "--host", "127.0.0.1"]
-        # a job that is lost with two workers is given up
-        environment = {
-            "PYTHONPATH": PYTHONPATH,
-            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
-            "DASK_TEMPORARY_DIRECTORY": str(self.folder),
-        }
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [*command, "--no-dashboard", *words],
-                env=os.environ | environment,
-                stdout=log,
-                stderr=log,
-            )
-
-    def stop(self) -> None:
-        """End them at once: they keep nothing."""
-        for process in (*self.workers, self.scheduler):
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def cluster_in(folder: Path, *options: str) -> Iterator[Cluster]:
-    cluster = Cluster(folder, *options)
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
+from tests.dask_cluster import ROOT, Cluster, cluster_in, predictions, until
 
 
 @pytest.fixture(scope="module")
@@ -115,21 +44,6 @@ def run(request: pytest.FixtureRequest) -> Iterator[Runner]:
         if request.param == "dask":
             text = f"dask:scheduler-file={request.getfixturevalue('cluster').file}"
         yield stack.enter_context(connect(text))
-
-
-def cohort() -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
-    """24 participants of one recording, 8 features, 3 targets, one of them with a gap."""
-    generator = np.random.default_rng(5)
-    index = pd.Index([f"r{number:02d}" for number in range(24)])
-    x = pd.DataFrame(generator.normal(size=(24, 8)), index=index)
-    y = pd.DataFrame(x.to_numpy()[:, :3] + generator.normal(size=(24, 3)), index, list("abc"))
-    y.iloc[7, 1] = np.nan
-    return x, y, pd.Series(index, index)
-
-
-def predictions(run: Runner) -> pd.DataFrame:
-    design = Design(n_folds=4, n_repeats=2, n_inner_folds=3, seed=3)
-    return cross_validate(*cohort(), design, run=run).predictions
 
 
 def squared(job: tuple[int, str]) -> tuple[int, str, int, set[int]]:
@@ -338,148 +252,20 @@ def test_other_versions_are_refused_before_work_starts(
         pass
 
 
-def test_a_scheduler_that_does_not_answer_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Soon, with the address and what to check; a file that no scheduler wrote, too."""
-    monkeypatch.setattr(scheduler, "CONNECT_S", 0.3)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    for text, words in {
-        f"dask:{address}": rf"no Dask scheduler answers at {address} within 0.3 s .*firewall",
-        "dask:scheduler-file=no.json": "no.json is not the file of a running scheduler",
-    }.items():
-        with pytest.raises(ClinicError, match=words), connect(text, tmp_path):
-            pass
+def test_a_cluster_that_loses_every_worker_is_an_error(cluster: Cluster, tmp_path: Path) -> None:
+    """And not a wait without end: the data that they held are gone."""
+    file = tmp_path / "begun"
 
+    def kill() -> None:
+        until(file.exists)
+        for worker in cluster.workers:
+            worker.kill()
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Make a certificate that is its own authority."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl, which is absent here")
-    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -keyout key.pem -out cert.pem"
-    subprocess.run(["openssl", *words.split()], cwd=tmp_path, check=True, capture_output=True)
-    return tmp_path
-
-
-def test_tls_takes_its_files_from_a_toml(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who has them is let in, and told that there is no worker; who has not is kept out."""
-    monkeypatch.setattr(scheduler, "WORKERS_S", 0.2)
-    monkeypatch.setattr(scheduler, "CONNECT_S", 2.0)
-    files = ("--tls-ca-file", "cert.pem", "--tls-cert", "cert.pem", "--tls-key", "key.pem")
-    options = [str(certificate / word) if word.endswith("pem") else word for word in files]
-    (certificate / "mine.toml").write_text(
-        'scheduler_file = "scheduler.json"\n[tls]\nca_file = "cert.pem"\ncert = "cert.pem"\n'
-        'key = "key.pem"\n'
-    )
-    with cluster_in(certificate, "--protocol", "tls", *options):
-        for text, words in {
-            "dask:mine.toml": r"no worker after 0.2 s. Start some",
-            "dask:scheduler-file=scheduler.json": "no Dask scheduler answers at tls://",
-        }.items():
-            with pytest.raises(ClinicError, match=words), connect(text, certificate):
-                pass
-
-
-@pytest.mark.parametrize(
-    "text", ["", "core", "cores:0", "cores:two", "cores:-1", "dask", "dask:", "dask:host", "lsf:x"]
-)
-def test_another_text_is_an_error_that_lists_what_is_allowed(text: str) -> None:
-    """Before anything is started."""
-    with pytest.raises(SettingsError, match="allowed: cores, cores:N"), connect(text):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("wokers = 3", r"unknown key 'wokers'. Did you mean workers"),
-        ("workers = 0", "workers = 0; allowed: 1 or more"),
-        ("cores = '2'", "cores = '2'; allowed: a whole number"),
-        ("[tls]\nca_file = 'a'\ncert = 'a'\nkey = 'a'", "ca_file: there is no file .*a"),
-        ("[tls]\nca_file = 'a'", "the key 'cert' is missing"),
-    ],
-)
-def test_a_wrong_toml_is_an_error(tmp_path: Path, text: str, words: str) -> None:
-    """An unknown key, a value that is not allowed, a file that is absent."""
-    (tmp_path / "queue.toml").write_text(text)
-    with pytest.raises(SettingsError, match=words), connect("slurm:queue.toml", tmp_path):
-        pass
-
-
-def test_what_is_not_installed_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither library is needed by who has one machine."""
-    for library, text in {"distributed": "dask:tcp://host:1", "dask_jobqueue": "slurm"}.items():
-        monkeypatch.setitem(sys.modules, library, None)
-        with (
-            pytest.raises(ClinicError, match=r"install 'emoclip-clinic\[cluster\]'"),
-            connect(text),
-        ):
-            pass
-
-
-def test_a_queue_without_its_command_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A laptop is no login node."""
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(ClinicError, match="there is no qsub here"), connect("sge"):
-        pass
-
-
-def test_the_option_reads_the_cluster_relative_to_the_study(tmp_path: Path) -> None:
-    """A wrong one is a message and exit code 1; without it, this process does the work."""
-    app = typer.Typer()
-
-    @command(app)
-    def work(view: Screen, cluster: ClusterOption = "cores:1") -> None:
-        """Count."""
-        with runner_of(view, cluster) as run:
-            view.say(f"here: {run is serially}")
-
-    (tmp_path / "near.toml").write_text("workers = 0")
-    for words, code, said in [
-        ([], 0, "here: True"),
-        (["--cluster", "cores:2"], 0, "here: False"),
-        (["--cluster", "sge:near.toml"], 1, "near.toml: workers = 0; allowed: 1 or more"),
-    ]:
-        answer = CliRunner().invoke(app, [*words, "--study", str(tmp_path)])
-        assert (answer.exit_code, said in answer.stderr) == (code, True), answer.stderr
-    assert "--cluster" in CliRunner().invoke(app, ["--help"]).stdout
-
-
-SBATCH = """#!{python}
-import subprocess, sys
-# like the true one, it has read the script when it returns
-words = ["sh", "-c", open(sys.argv[-1]).read()]
-job = subprocess.Popen(words, stdout=open("{log}", "a"), stderr=subprocess.STDOUT,
-                       start_new_session=True)
-print("Submitted batch job", job.pid)
-"""
-SCANCEL = """#!{python}
-import os, signal, sys
-os.killpg(int(sys.argv[-1]), signal.SIGKILL)
-open("{log}", "a").write("cancelled " + sys.argv[-1])
-"""
-
-
-def test_slurm_starts_workers_and_ends_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With an sbatch that runs the script here, in place of a cluster's."""
-    log = tmp_path / "log.txt"
-    for name, text in {"sbatch": SBATCH, "scancel": SCANCEL}.items():
-        (tmp_path / name).write_text(text.format(python=sys.executable, log=log))
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-    (tmp_path / "slurm.toml").write_text(
-        'workers = 1\ncores = 1\nmemory = "1 GB"\ninterface = "lo"\nwait_minutes = 1\n'
-        f"prologue = ['export DASK_TEMPORARY_DIRECTORY={tmp_path}']\n"
-    )
-    with connect("slurm:slurm.toml", tmp_path) as run:
-        found = predictions(run)
-    pd.testing.assert_frame_equal(found, predictions(serially), rtol=1e-12, atol=1e-12)
-    assert "cancelled" in log.read_text()
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with (
+        connect(f"dask:scheduler-file={cluster.file}") as run,
+        pytest.raises(ClinicError, match=r"job \d is lost: .* then run the same command again"),
+    ):
+        list(run(Stalls(abs, 3, file), range(8)))
+    killer.join()

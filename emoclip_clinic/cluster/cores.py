@@ -56,9 +56,11 @@ def on_cores(n_jobs: int | None = None) -> Runner:
 
 
 def _run(n_jobs: int, function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
+    import cloudpickle
     import loky
 
-    packed = pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
+    # a function of a notebook or script can be packed by value alone
+    packed = cloudpickle.dumps(function)
     pool = loky.ProcessPoolExecutor(
         min(n_jobs, max(len(jobs), 1)), initializer=_receive, initargs=(packed,), env=ONE_THREAD
     )
@@ -70,11 +72,11 @@ def _run(n_jobs: int, function: Callable[[Any], Any], jobs: Sequence[Any]) -> It
 
 
 def _collect(future: Future, job: Any) -> Any:
-    from loky.process_executor import BrokenProcessPool
+    from loky.process_executor import TerminatedWorkerError
 
     try:
         return future.result()
-    except BrokenProcessPool as error:
+    except TerminatedWorkerError as error:
         raise ClinicError(
             f"a process was killed at job {job} or one of the next; the system does so where "
             "memory is short. Use fewer cores (--cluster cores:N), or a machine with more memory."

@@ -22,6 +22,7 @@ from emoclip_clinic.regression.jobs import Runner
 if TYPE_CHECKING:
     from distributed import Client
     from distributed.security import Security
+    from threadpoolctl import ThreadpoolController
 
 __all__ = ["client_of", "on_dask", "ready", "require", "security_of", "versions"]
 
@@ -175,11 +176,18 @@ class _Task:
     def __call__(self, job: Any) -> Any:
         """Do a job on one thread; a worker that came later has its versions compared here."""
         from distributed import get_worker
-        from threadpoolctl import threadpool_limits
 
         _compare(self.versions, versions(), get_worker().address)
-        with threadpool_limits(limits=1):
+        with _pools().limit(limits=1):
             return self.function(job)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    # asked once, since finding them takes milliseconds; `versions` has imported all that has some
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def on_dask(client: Client) -> Runner:
