@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from emoclip_clinic.errors import ClinicError, SettingsError
 from emoclip_clinic.regression.fisher import FisherVectors
 
-__all__ = ["POOLINGS", "LearnedPooling", "Pooling", "pool", "require"]
+__all__ = ["POOLINGS", "LearnedPooling", "Pooling", "pool", "require_pooling"]
 
 Array = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ STATISTICS: dict[str, Statistic] = {
 """A statistic over the windows of each recording, from windows and the recording of each."""
 
 
-def require(how: str) -> Pooling:
+def require_pooling(how: str) -> Pooling:
     """Give the pooling of that name.
 
     Raises
@@ -149,7 +149,7 @@ def pool(
     ClinicError
         Shapes do not match, or an embedding is not a finite number.
     """
-    statistics = require(how).statistics
+    statistics = require_pooling(how).statistics
     if not statistics:
         plain = ", ".join(name for name, pooling in POOLINGS.items() if pooling.statistics)
         raise SettingsError(
@@ -167,7 +167,7 @@ def pool(
     return pd.concat(parts, axis=1)
 
 
-def _check(vectors: Array, recordings: NDArray[Any]) -> None:
+def _check(vectors: NDArray[np.floating[Any]], recordings: NDArray[Any]) -> None:
     if vectors.ndim != 2 or len(vectors) != len(recordings):
         raise ClinicError(
             f"embeddings of shape {vectors.shape} for {len(recordings)} windows; allowed is one "
