@@ -144,7 +144,9 @@ def normalised(vectors: Array) -> Array:
 def _components(vectors: Array, most: int) -> PCA:
     """Principal components, at least one, that are more than rounding."""
     most = min(most, *vectors.shape)
-    whole = PCA(most, svd_solver="covariance_eigh").fit(vectors)
-    floor = ROUNDING * np.square(vectors).mean()
-    n_kept = max(1, int((whole.explained_variance_ > floor).sum()))
-    return PCA(n_kept, svd_solver="covariance_eigh").fit(vectors)
+    # equal windows have no variance to share out: shares are not used
+    with np.errstate(invalid="ignore"):
+        whole = PCA(most, svd_solver="covariance_eigh").fit(vectors)
+        floor = ROUNDING * np.square(vectors).mean()
+        n_kept = max(1, int((whole.explained_variance_ > floor).sum()))
+        return PCA(n_kept, svd_solver="covariance_eigh").fit(vectors)
