@@ -113,8 +113,8 @@ INDEX = pd.Index([f"r{k}" for k in range(12)])
 TOTAL = pd.Series(np.arange(12.0) ** 2, index=INDEX)
 
 
-def notes(total: pd.Series = TOTAL, **covariates: object) -> list[str]:
-    """What is suspicious of twelve participants' total, and of a score that all have."""
+def notes(total: pd.Series = TOTAL, /, **covariates: object) -> list[str]:
+    """Look at twelve participants' total, and of a score that all have."""
     targets = pd.DataFrame({"total": total, "floor": 1.0})
     people = pd.Series(INDEX, index=INDEX)
     return suspicious(pd.DataFrame(covariates, index=INDEX), targets, people)

@@ -37,7 +37,7 @@ def test_a_fisher_vector_is_the_scaled_gradient_of_the_log_likelihood(vectors: n
     w = mixture.weights_[:, np.newaxis]
     scale = np.stack([theta[1] / np.sqrt(w), theta[1] / np.sqrt(2 * w)])
     for recording in (0, 1, 5):
-        own = points[WINDOW_OF == recording]
+        own = points[recording == WINDOW_OF]
         gradient = np.empty_like(theta)
         for place in np.ndindex(theta.shape):
             step = np.zeros_like(theta)

@@ -76,7 +76,7 @@ def test_every_pooling_says_what_it_is() -> None:
 def test_what_cannot_be_pooled_is_refused() -> None:
     """Unknown pooling, wrong shapes, and values that are not finite, with the recording's name."""
     vectors, ids = np.ones((3, 2)), np.array(["a", "a", "b"])
-    with pytest.raises(SettingsError, match="'max'; allowed: mean, mean_sd, .*, windows"):
+    with pytest.raises(SettingsError, match=r"'max'; allowed: mean, mean_sd, .*, windows"):
         pool(vectors, ids, "max")
     for how in ("fisher", "windows"):
         with pytest.raises(SettingsError, match=f"'{how}' has .* allowed here: mean, .*erences"):

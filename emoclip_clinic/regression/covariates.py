@@ -175,7 +175,8 @@ def suspicious(
     notes = []
     for name, column in covariates.reindex(targets.index).items():
         check = _same_number if pd.api.types.is_numeric_dtype(column) else _same_category
-        for _, score in targets.items():
+        for target in targets:
+            score = targets[target]
             both = column.notna() & score.notna()
             found = check(column[both], score[both], people[both])
             if found:
