@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emoclip_clinic.errors import ClinicError
+from emoclip_clinic.errors import ClinicError, SettingsError
 from emoclip_clinic.regression.pooling import pool
 
 __all__ = ["Inputs"]
@@ -47,10 +47,13 @@ class Inputs:
     ) -> Self:
         """Take windows as they come: shape (n_windows, d), and the recording of each.
 
+        Those of a recording are in order of time, and stay so.
+
         Raises
         ------
         ClinicError
-            Shapes do not match, or an embedding is not a finite number.
+            Shapes do not match, an embedding is not a finite number, or covariates of a recording
+            are given twice.
         """
         # the checks of pooling are those that are needed here
         names = pool(vectors, np.asarray(recordings), "mean").index
@@ -66,7 +69,7 @@ class Inputs:
         Raises
         ------
         ClinicError
-            A recording is given twice, or a feature is not a finite number.
+            A recording or its covariates are given twice, or a feature is not a finite number.
         """
         if not x.index.is_unique:
             twice = ", ".join(sorted(set(x.index[x.index.duplicated()]))[:5])
@@ -88,6 +91,21 @@ class Inputs:
             self._pooled[how] = pool(self.vectors, names, how)
         return self._pooled[how]
 
+    def windows(self, how: str) -> tuple[Array, NDArray[np.intp]]:
+        """Give `vectors` and `window_of` to a pooling that needs them.
+
+        Raises
+        ------
+        SettingsError
+            There are only features that were pooled elsewhere.
+        """
+        if self.features is not None:
+            raise SettingsError(
+                f"pooling = {how!r} needs the windows of recordings; given are features that are "
+                "pooled already. Choose another pooling, or give windows (Inputs.of_windows)."
+            )
+        return self.vectors, self.window_of
+
     def take(self, rows: NDArray[np.intp]) -> Inputs:
         """Keep the recordings at these ascending positions."""
         keep = np.isin(self.window_of, rows)
@@ -102,4 +120,15 @@ class Inputs:
 
 
 def _of(covariates: pd.DataFrame | None, recordings: pd.Index[str]) -> pd.DataFrame | None:
-    return None if covariates is None else covariates.reindex(recordings)
+    """Line the covariates up with the recordings; those of others are left out."""
+    if covariates is None:
+        return None
+    if not covariates.index.is_unique:
+        twice = ", ".join(sorted(set(covariates.index[covariates.index.duplicated()]))[:5])
+        raise ClinicError(f"covariates of {twice} are given twice; allowed is a row a recording.")
+    for name, column in covariates.select_dtypes("number").items():
+        if np.isinf(column.to_numpy(float, na_value=np.nan)).any():
+            raise ClinicError(
+                f"covariate {name} is infinite in a recording; allowed are numbers, texts and gaps."
+            )
+    return covariates.reindex(recordings)

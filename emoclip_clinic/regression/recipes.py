@@ -12,13 +12,24 @@ from sklearn.base import BaseEstimator
 
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.regression import estimators
+from emoclip_clinic.regression.covariates import (
+    Category,
+    CovariateEncoder,
+    CovariateRegression,
+    Number,
+    require_covariates,
+)
+from emoclip_clinic.regression.fisher import FisherVectors
 from emoclip_clinic.regression.inputs import Inputs
+from emoclip_clinic.regression.pooling import POOLINGS, require_pooling
 
-__all__ = ["Recipe", "RecipeModel"]
+__all__ = ["TRUSTED_CLASSES", "Recipe", "RecipeModel"]
 
 Array = NDArray[np.float64]
 
 PATTERN = re.compile(r"(?P<estimator>\w+)(@(?P<pooling>\w+))?(?P<rule>[+-]covariates)?")
+REGRESSED = ("add", "remove")
+"""Rules for which features are regressed on the covariates."""
 RULES = {None: "ignore", "+covariates": "add", "-covariates": "remove"}
 
 
@@ -43,9 +54,10 @@ class Recipe:
         Raises
         ------
         SettingsError
-            The text is of another form, or names an estimator that is not known.
+            The text is of another form, or names an estimator or pooling that is not known.
         """
         found = PATTERN.fullmatch(text)
+        require_pooling(found["pooling"] if found and found["pooling"] else pooling)
         if text == "covariates":
             return cls(text, "ridge", pooling, "only")
         if found is None:
@@ -62,8 +74,21 @@ class Recipe:
         return estimators.REGISTRY[self.estimator].joint
 
     def warm(self, inputs: Inputs) -> None:
-        """Compute what every fold would compute again: features that no fold learns."""
-        inputs.pooled(self.pooling)
+        """Compute what every fold would compute again: features that no fold learns.
+
+        Raises
+        ------
+        SettingsError
+            The inputs lack the covariates or windows that the recipe needs.
+        """
+        if self.covariates != "ignore":
+            require_covariates(inputs.covariates)
+        if self.covariates == "only":
+            return
+        if POOLINGS[self.pooling].needs_windows:
+            inputs.windows(self.pooling)
+        else:
+            inputs.pooled(self.pooling)
 
     def make(self, n_inner_folds: int, seed: int) -> RecipeModel:
         """Make the model, unfitted."""
@@ -72,6 +97,12 @@ class Recipe:
 
 class RecipeModel(BaseEstimator):  # type: ignore[misc] # untyped
     """Pooling, covariates and regression, learnt together from the training recordings alone.
+
+    "add" leaves covariates out of the penalty (Frisch & Waugh 1933): the regression learns what
+    least squares on the covariates leaves of the scores, from what it leaves of the features, and
+    the part of the covariates is added to what it predicts. The folds within the training set, by
+    which the regression is tuned, share this least squares of the whole training set, and a learnt
+    pooling; the recordings that are predicted have no part in either.
 
     Parameters
     ----------
@@ -86,6 +117,17 @@ class RecipeModel(BaseEstimator):  # type: ignore[misc] # untyped
     ----------
     model_
         The fitted regression.
+    pooling_
+        The fitted pooling, where it is one that learns.
+    encoder_
+        The covariates as numbers, where there are any.
+    features_on_, scores_on_
+        Least squares of features ("add", "remove") and scores ("add") on the covariates.
+
+    References
+    ----------
+    Frisch R, Waugh FV. Partial time regressions as compared with individual trends. Econometrica
+    1933;1:387-401.
     """
 
     def __init__(
@@ -104,36 +146,87 @@ class RecipeModel(BaseEstimator):  # type: ignore[misc] # untyped
 
     def fit(self, inputs: Inputs, y: Array, groups: NDArray[Any]) -> Self:
         """Learn from the recordings of `inputs`: y (n, n_targets) without gaps, groups (n,)."""
-        X, row_of = self.learn_rows(inputs)
+        X, y, groups = self._learn(inputs, y, groups)
         model = estimators.make(self.estimator, self.n_inner_folds, self.random_state)
-        self.model_ = model.fit(X, y[row_of], groups[row_of])
+        self.model_ = model.fit(X, y, groups)
         return self
 
     def predict(self, inputs: Inputs) -> Array:
         """Scores of the recordings, shape (n, n_targets)."""
         X, row_of = self.rows(inputs)
-        return _by_recording(self.model_.predict(X), row_of)
+        return self._by_recording(self.model_.predict(X), inputs, row_of)
 
     def fit_predict(self, inputs: Inputs, y: Array, groups: NDArray[Any], new: Inputs) -> Array:
         """Give what `fit` and `predict` give, sooner where there are thousands of targets."""
         model = estimators.make(self.estimator, self.n_inner_folds, self.random_state)
         if not hasattr(model, "fit_predict"):
             return self.fit(inputs, y, groups).predict(new)
-        X, row_of = self.learn_rows(inputs)
-        X_new, new_row_of = self.rows(new)
-        predicted = model.fit_predict(X, y[row_of], groups[row_of], X_new)
-        return _by_recording(predicted, new_row_of)
+        X, y, groups = self._learn(inputs, y, groups)
+        X_new, row_of = self.rows(new)
+        return self._by_recording(model.fit_predict(X, y, groups, X_new), new, row_of)
 
     def learn_rows(self, inputs: Inputs) -> tuple[Array, NDArray[np.intp]]:
-        """Learn what the pooling learns, then give `rows`."""
+        """Learn the pooling, the covariates and what they explain of features; give `rows`."""
+        make_pooling = POOLINGS[self.pooling].learner
+        if make_pooling and self.covariates != "only":
+            self.pooling_ = make_pooling(self.random_state).fit(*inputs.windows(self.pooling))
+        if self.covariates != "ignore":
+            self.encoder_ = CovariateEncoder().fit(require_covariates(inputs.covariates))
+        if self.covariates in REGRESSED:
+            X, row_of = self._features(inputs)
+            self.features_on_ = CovariateRegression().fit(self._encoded(inputs)[row_of], X)
         return self.rows(inputs)
 
     def rows(self, inputs: Inputs) -> tuple[Array, NDArray[np.intp]]:
         """Features that the regression sees, and the recording (position) of each row."""
-        return inputs.pooled(self.pooling).to_numpy(), np.arange(len(inputs))
+        if self.covariates == "only":
+            return self._encoded(inputs), np.arange(len(inputs))
+        X, row_of = self._features(inputs)
+        if self.covariates in REGRESSED:
+            X = self.features_on_.residuals(self._encoded(inputs)[row_of], X)
+        return X, row_of
+
+    def _learn(
+        self, inputs: Inputs, y: Array, groups: NDArray[Any]
+    ) -> tuple[Array, Array, NDArray[Any]]:
+        """Features, scores and participants of the rows that the regression learns from."""
+        X, row_of = self.learn_rows(inputs)
+        y = y[row_of]
+        if self.covariates == "add":
+            known = self._encoded(inputs)[row_of]
+            self.scores_on_ = CovariateRegression().fit(known, y)
+            y = self.scores_on_.residuals(known, y)
+        return X, y, groups[row_of]
+
+    def _features(self, inputs: Inputs) -> tuple[Array, NDArray[np.intp]]:
+        """Features as they are pooled, and the recording of each row."""
+        how = POOLINGS[self.pooling]
+        if not how.needs_windows:
+            return inputs.pooled(self.pooling).to_numpy(), np.arange(len(inputs))
+        vectors, window_of = inputs.windows(self.pooling)
+        if not how.learns:
+            return vectors, window_of
+        return self.pooling_.transform(vectors, window_of), np.arange(len(inputs))
+
+    def _encoded(self, inputs: Inputs) -> Array:
+        return np.asarray(self.encoder_.transform(require_covariates(inputs.covariates)))
+
+    def _by_recording(self, predicted: Array, inputs: Inputs, row_of: NDArray[np.intp]) -> Array:
+        """Average the rows of each recording, and add what the covariates say of it."""
+        predicted = _averaged(predicted, row_of)
+        if self.covariates == "add":
+            predicted = predicted + self.scores_on_.predict(self._encoded(inputs))
+        return predicted
 
 
-def _by_recording(predicted: Array, row_of: NDArray[np.intp]) -> Array:
+TRUSTED_CLASSES: tuple[type, ...] = (
+    *(RecipeModel, FisherVectors),
+    *(CovariateEncoder, CovariateRegression, Number, Category),
+)
+"""What a saved model may hold beside its regression."""
+
+
+def _averaged(predicted: Array, row_of: NDArray[np.intp]) -> Array:
     """Average the predictions of the rows of each recording; every recording has a row."""
     n_rows = np.bincount(row_of)
     if (n_rows == 1).all():
