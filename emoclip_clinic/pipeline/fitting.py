@@ -26,10 +26,10 @@ from emoclip_clinic.regression import (
     cross_validate,
     fit_model,
     performance,
-    pool,
     save,
 )
 from emoclip_clinic.regression.archive import FILES
+from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.settings import FitSettings
 from emoclip_clinic.study import Study
 
@@ -130,7 +130,7 @@ def _fit(
     rated = read_rated(study, scale_id)
     matched, unmatched = matching.match(rated.consensus, recordings)
     table = features.read_folder(study.features_dir(label), list(matched["recording"]))
-    x = pool(table.vectors, table.segments["recording"].to_numpy(), POOLING)
+    x = Inputs.of_windows(table.vectors, table.segments["recording"].to_numpy())
     y = _wide(rated, matched)
     people = matched.set_index("recording")["participant"]
     hints = matching.id_hints(rated.consensus, recordings)
@@ -152,7 +152,7 @@ def _fit(
         x,
         y,
         people,
-        validated.predictions,
+        ESTIMATOR,
         scale=scale_id,
         features=Features(table.encoder, table.fingerprint, POOLING),
         ranges={
@@ -160,7 +160,7 @@ def _fit(
             for name, low, high in targets[["target", "minimum", "maximum"]].to_numpy().tolist()
         },
         design=design,
-        estimator=ESTIMATOR,
+        splits=validated.splits,
     )
     exclusions = pd.concat([unmatched, validated.exclusions], ignore_index=True)
     sessions = matched.set_index("recording")["session"]

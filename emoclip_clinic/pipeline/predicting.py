@@ -11,8 +11,9 @@ from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.encoding import encode
 from emoclip_clinic.pipeline.fitting import ENCODING_JSON
 from emoclip_clinic.pipeline.sources import encoder_label, lies_in, require_recordings
-from emoclip_clinic.regression import Features, load, pool
+from emoclip_clinic.regression import Features, load
 from emoclip_clinic.regression import predict as predict_scores
+from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.study import Study
 
@@ -74,7 +75,7 @@ def predict(
     table = features.read_folder(study.features_dir(label), list(usable["recording"]))
     if table.segments.empty:
         raise StudyError("no window of any recording could be encoded: see segments.csv for why.")
-    x = pool(table.vectors, table.segments["recording"].to_numpy(), model.features.pooling)
+    x = Inputs.of_windows(table.vectors, table.segments["recording"].to_numpy())
     made_with = Features(table.encoder, table.fingerprint, model.features.pooling)
     scores = predict_scores(model, x, recordings, made_with)
     files.write_csv(output, scores)
