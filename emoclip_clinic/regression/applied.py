@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from emoclip_clinic.regression.fitted import (
 )
 from emoclip_clinic.regression.inputs import Inputs
 
-__all__ = ["MEAN_ONLY", "OUTSIDE", "PREDICTED", "SEEN", "accept", "predict"]
+__all__ = ["MEAN_ONLY", "OUTSIDE", "PREDICTED", "SEEN", "accept", "predict", "require_covariates"]
 
 Array = NDArray[np.float64]
 
@@ -110,17 +111,27 @@ def accept(model: FittedModel, x: pd.DataFrame | Inputs, features: Features) -> 
             f"{model.features}; given are {len(given)} features of {features}. Encode the "
             f"recordings with --encoder {model.features.encoder}, or fit a model to these features."
         )
-    known = (
-        pd.DataFrame(index=inputs.recordings) if inputs.covariates is None else inputs.covariates
-    )
-    absent = [name for name in model.covariates if name not in known]
+    given_too = inputs.covariates
+    require_covariates(model, () if given_too is None else given_too.columns)
+    needed = None if given_too is None else given_too[list(model.covariates)]
+    return replace(inputs, covariates=needed if model.covariates else None)
+
+
+def require_covariates(model: FittedModel, given: Iterable[str]) -> None:
+    """Check that every covariate that the model needs is among those given.
+
+    Raises
+    ------
+    ClinicError
+        The message names those that are absent.
+    """
+    absent = [name for name in model.covariates if name not in set(given)]
     if absent:
         raise ClinicError(
             f"the model of {model.scale} ({model.recipe.name}) needs the covariates "
             f"{', '.join(model.covariates)}; not given: {', '.join(absent)}. Add these columns to "
             "participants.csv of the study that is predicted, or use a model without covariates."
         )
-    return replace(inputs, covariates=known[list(model.covariates)] if model.covariates else None)
 
 
 def _notes(
