@@ -23,10 +23,11 @@ class Novelty(BaseEstimator):  # type: ignore[misc] # untyped
 
     T2 (Hotelling) is how far a recording lies from their mean within the space of their components,
     in units of their spread; Q, the squared prediction error, how far it lies off that space.
-    Training recordings themselves are near by construction. So the thresholds are what participants
-    reach who were left out of the components (folds of whole participants): above one of them, a
-    recording is further away than `share` of people of this cohort would be, and with fewer than
-    100 participants further than any.
+    Training recordings themselves are mostly near by construction. So the thresholds are what
+    participants reach when they are left out of the components (folds of whole participants), or
+    when they are not where that is further: with more features than recordings T2 can be. Above
+    one of them, a recording is further away than `share` of people of this cohort would be, and
+    with fewer than 100 participants further than any.
 
     Parameters
     ----------
@@ -64,10 +65,10 @@ class Novelty(BaseEstimator):  # type: ignore[misc] # untyped
         folds = list(grouped_folds(groups, self.n_folds, self.random_state))
         fewest = min(len(train) for train, _ in folds)
         self.scaler_, self.components_ = self._learn(X, self._n_components(X, fewest))
-        reached = np.empty((len(X), 2))
+        reached = _distances(X, self.scaler_, self.components_)
         for train, test in folds:
             parts = self._learn(X[train], self.components_.n_components)
-            reached[test] = _distances(X[test], *parts)
+            reached[test] = np.maximum(reached[test], _distances(X[test], *parts))
         furthest = [reached[groups == name].max(axis=0) for name in np.unique(groups)]
         self.thresholds_ = np.quantile(furthest, self.share, axis=0, method="higher")
         return self
