@@ -73,8 +73,9 @@ def predict(
     inputs = accept(model, x, features)
     keys = recordings.set_index("recording").reindex(inputs.recordings)
     groups = participants_of(inputs.recordings, keys["participant"])
-    outside = model.novelty.outside(plain_features(inputs, model.recipe.pooling).to_numpy())
-    notes = _notes(model, inputs, groups, outside)
+    seen = np.array([hashed(name) in model.training for name in groups], dtype=bool)
+    outside = model.novelty.outside(plain_features(inputs, model.recipe.pooling).to_numpy(), seen)
+    notes = _notes(model, inputs, seen, outside)
     predicted = {id(part): _predictions(part, inputs) for part in model.regressions}
     parts = [
         pd.DataFrame(
@@ -137,12 +138,11 @@ def require_covariates(model: FittedModel, given: Iterable[str]) -> None:
 def _notes(
     model: FittedModel,
     inputs: Inputs,
-    groups: NDArray[np.object_],
+    seen: NDArray[np.bool_],
     outside: NDArray[np.bool_],
 ) -> list[list[str]]:
     """Say what is to be known of each recording, whatever the target."""
-    seen = [hashed(name) in model.training for name in groups]
-    marks = zip(seen, outside.tolist(), strict=True)
+    marks = zip(seen.tolist(), outside.tolist(), strict=True)
     notes = [[SEEN] * known + [OUTSIDE] * far for known, far in marks]
     if inputs.covariates is not None:
         for own, gaps in zip(notes, inputs.covariates.isna().to_numpy(), strict=True):

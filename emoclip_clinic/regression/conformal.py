@@ -54,8 +54,8 @@ def cv_plus(
     jackknife+.
 
     Participants that are exchangeable are covered with probability 2 level - 1 at least, whatever
-    the model (for K participants and few folds, less about sqrt(2 / K)); with a model that leaving
-    out a fold changes little, with `level` as nearly as not.
+    the model (with k folds, at most (1 - k / K) / (k + 1) less); with a model that leaving out a
+    fold changes little, with about `level`.
 
     Parameters
     ----------

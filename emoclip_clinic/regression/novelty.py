@@ -17,24 +17,27 @@ __all__ = ["Novelty"]
 
 Array = NDArray[np.float64]
 
+ROWS_EACH = 5
+"""Training recordings a component: with fewer, T2 tells little of where a new one lies."""
+
 
 class Novelty(BaseEstimator):  # type: ignore[misc] # untyped
     """Distance from the training recordings, by principal components of their features.
 
     T2 (Hotelling) is how far a recording lies from their mean within the space of their components,
     in units of their spread; Q, the squared prediction error, how far it lies off that space.
-    Training recordings themselves are mostly near by construction. So the thresholds are what
-    participants reach when they are left out of the components (folds of whole participants), or
-    when they are not where that is further: with more features than recordings T2 can be. Above
-    one of them, a recording is further away than `share` of people of this cohort would be, and
-    with fewer than 100 participants further than any.
+    How far is far, the training recordings cannot say of themselves: the components are made for
+    them. So the thresholds are what participants reach who were left out of the components (folds
+    of whole participants): above one of them, a recording is further away than `share` of people of
+    this cohort would be, and with fewer than 100 participants further than any. By chance a
+    threshold is passed by one in 100, or one in so many.
 
     Parameters
     ----------
     share
         Of the participants left out who lie within each threshold.
     variance
-        Share of the variance that the components explain at least.
+        Share of the variance that the components explain, where there are recordings enough.
     n_folds, random_state
         Of the folds.
 
@@ -44,6 +47,8 @@ class Novelty(BaseEstimator):  # type: ignore[misc] # untyped
         StandardScaler and PCA of all rows.
     thresholds_
         Of T2 and Q, shape (2,).
+    thresholds_seen_
+        The same for the participants that it was fitted to, who may be further by T2 for that.
 
     References
     ----------
@@ -65,17 +70,23 @@ class Novelty(BaseEstimator):  # type: ignore[misc] # untyped
         folds = list(grouped_folds(groups, self.n_folds, self.random_state))
         fewest = min(len(train) for train, _ in folds)
         self.scaler_, self.components_ = self._learn(X, self._n_components(X, fewest))
-        reached = _distances(X, self.scaler_, self.components_)
+        reached = np.empty((len(X), 2))
         for train, test in folds:
             parts = self._learn(X[train], self.components_.n_components)
-            reached[test] = np.maximum(reached[test], _distances(X[test], *parts))
-        furthest = [reached[groups == name].max(axis=0) for name in np.unique(groups)]
-        self.thresholds_ = np.quantile(furthest, self.share, axis=0, method="higher")
+            reached[test] = _distances(X[test], *parts)
+        self.thresholds_ = self._threshold(reached, groups)
+        own = self._threshold(_distances(X, self.scaler_, self.components_), groups)
+        self.thresholds_seen_ = np.maximum(self.thresholds_, own)
         return self
 
+    def _threshold(self, reached: Array, groups: NDArray[Any]) -> Array:
+        """Give what `share` of the participants stay within with all their recordings."""
+        furthest = [reached[groups == name].max(axis=0) for name in np.unique(groups)]
+        return np.asarray(np.quantile(furthest, self.share, axis=0, method="higher"))
+
     def _n_components(self, X: Array, fewest: int) -> int:
-        """Components that explain enough; one less at most than the smallest fold has rows."""
-        most = min(fewest - 1, X.shape[1])
+        """Count the components that explain enough, and that the smallest training set allows."""
+        most = max(1, min(fewest // ROWS_EACH, X.shape[1]))
         explained = np.cumsum(self._learn(X, most)[1].explained_variance_)
         total = StandardScaler().fit_transform(X).var(axis=0, ddof=1).sum()
         enough = explained >= self.variance * total
@@ -94,9 +105,10 @@ class Novelty(BaseEstimator):  # type: ignore[misc] # untyped
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return _distances(X, self.scaler_, self.components_)
 
-    def outside(self, X: Array) -> NDArray[np.bool_]:
-        """Whether each row lies beyond a threshold, shape (n,)."""
-        return np.asarray((self.distances(X) > self.thresholds_).any(axis=1))
+    def outside(self, X: Array, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Say whether each row lies beyond a threshold, shape (n,); `seen`: of the training."""
+        limits = np.where(seen[:, np.newaxis], self.thresholds_seen_, self.thresholds_)
+        return np.asarray((self.distances(X) > limits).any(axis=1))
 
 
 def _distances(X: Array, scaler: StandardScaler, components: PCA) -> Array:
