@@ -171,11 +171,12 @@ def test_the_order_of_what_is_kept_tells_nothing() -> None:
 
 
 def test_groups_are_counted_where_nobody_can_be_told() -> None:
-    """From 10 on; smaller ones together, and none at all where a few are left."""
+    """From 10 on; smaller ones together; no column where a few are left, or all are small."""
     people = pd.DataFrame(
         {
             "even": ["x", "y"] * 15,
             "odd": ["x"] * 25 + ["y"] * 5,
+            "age": range(30),
             "many": ["x"] * 14 + ["y"] * 6 + ["z"] * 6 + [None] * 4,
         },
         index=sorted(set(cohort()[2])),

@@ -218,13 +218,12 @@ def _counts(people: pd.DataFrame) -> dict[str, dict[str, int]]:
     """
     found = {}
     for name in people:
-        counts = people[name].astype(object).where(people[name].notna(), "not known")
-        sizes = counts.astype(str).value_counts()
-        small = sizes[sizes < SMALLEST_GROUP].sum()
-        if 0 < small < SMALLEST_GROUP:
-            continue
+        values = people[name].astype(object).where(people[name].notna(), "not known")
+        sizes = values.astype(str).value_counts()
         large = {str(value): int(n) for value, n in sizes[sizes >= SMALLEST_GROUP].items()}
-        found[str(name)] = {**large, "others": int(small)} if small else large
+        others = int(sizes[sizes < SMALLEST_GROUP].sum())
+        if large and (others == 0 or others >= SMALLEST_GROUP):
+            found[str(name)] = {**large, "others": others} if others else large
     return found
 
 
