@@ -124,12 +124,13 @@ def hide_coefficients(model: FittedModel) -> None:
         regression.model.model_ = Opaque(regression.model.model_)
 
 
-def test_coefficients_that_do_not_make_the_predictions_are_not_used() -> None:
-    """What another estimator calls coef_ may mean something else."""
+@pytest.mark.parametrize("width", [DIMENSIONS, 2])
+def test_coefficients_that_do_not_make_the_predictions_are_not_used(width: int) -> None:
+    """What another estimator calls coef_ may mean something else, or be of components."""
     model, (inputs, table) = fitted("mean"), windows(4, 3)
     hide_coefficients(model)
     for regression in model.regressions:
-        regression.model.model_.coef_ = np.ones((2, DIMENSIONS))
+        regression.model.model_.coef_ = np.ones((2, width))
         regression.model.model_.intercept_ = np.zeros(2)
     assert set(drivers(model, inputs, table)["method"]) == {OCCLUSION}
 

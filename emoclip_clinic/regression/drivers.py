@@ -11,7 +11,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emoclip_clinic.errors import ClinicError
-from emoclip_clinic.regression.fitted import FIXED_POOLINGS, FittedModel, Regression
+from emoclip_clinic.regression.fitted import (
+    FIXED_POOLINGS,
+    FittedModel,
+    Regression,
+    plain_features,
+)
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.regression.recipes import RecipeModel
 
@@ -73,21 +78,21 @@ def drivers(model: FittedModel, inputs: Inputs, segments: pd.DataFrame) -> pd.Da
         The inputs were pooled elsewhere, or the segments are not theirs.
     """
     windows = _windows(inputs, segments)
+    means = {facts.target: facts.mean_predicted for facts in model.targets}
     found: dict[str, Array] = {}
     methods: dict[str, str] = {}
     for regression in model.regressions:
-        mean = np.array([_mean_predicted(model, name) for name in regression.targets])
+        mean = np.array([means[name] for name in regression.targets])
         moved = _exact(regression, inputs, mean)
         method = OCCLUSION if moved is None else EXACT
         moved = _occluded(regression.model, inputs, mean) if moved is None else moved
         found |= dict(zip(regression.targets, moved.T, strict=True))
         methods |= dict.fromkeys(regression.targets, method)
-    names = [facts.target for facts in model.targets]
-    table = windows.loc[windows.index.repeat(len(names))].reset_index(drop=True)
+    table = windows.loc[windows.index.repeat(len(means))].reset_index(drop=True)
     return table.assign(
-        target=np.tile(names, len(windows)),
-        contribution=np.column_stack([found[name] for name in names]).ravel(),
-        method=np.tile([methods[name] for name in names], len(windows)),
+        target=np.tile([*means], len(windows)),
+        contribution=np.column_stack([found[name] for name in means]).ravel(),
+        method=np.tile([methods[name] for name in means], len(windows)),
     )
 
 
@@ -109,10 +114,6 @@ def _windows(inputs: Inputs, segments: pd.DataFrame) -> pd.DataFrame:
     return windows
 
 
-def _mean_predicted(model: FittedModel, target: str) -> float:
-    return next(facts.mean_predicted for facts in model.targets if facts.target == target)
-
-
 def coefficients(model: RecipeModel) -> tuple[Array, Array] | None:
     """Coefficients of the features (n_targets, d) and intercepts (n_targets,); None: not linear.
 
@@ -131,16 +132,19 @@ def coefficients(model: RecipeModel) -> tuple[Array, Array] | None:
     return raw, np.ravel(linear.intercept_) - raw @ scaler.mean_
 
 
-def _plain(model: RecipeModel) -> bool:
-    """Say whether the features are mean (and SD) of the windows, and nothing else."""
-    return model.pooling in FIXED_POOLINGS and model.covariates == "ignore"
+def _linear(model: RecipeModel, width: int) -> tuple[Array, Array] | None:
+    """Give the coefficients where they are of mean (and SD) of the windows, and nothing else."""
+    found = coefficients(model)
+    plain = model.pooling in FIXED_POOLINGS and model.covariates == "ignore"
+    return found if plain and found is not None and found[0].shape[1] == width else None
 
 
 def _exact(regression: Regression, inputs: Inputs, mean: Array) -> Array | None:
     """Contributions of the windows, shape (n_windows, n_targets); None where there are none."""
     model = regression.model
-    linear = coefficients(model)
-    if linear is None or not _plain(model):
+    width = plain_features(inputs, model.pooling).shape[1]
+    linear = _linear(model, width)
+    if linear is None:
         return None
     by_feature, intercept = linear
     moved = np.concatenate(
@@ -245,20 +249,18 @@ def fold_stability(model: FittedModel) -> pd.DataFrame:
     ranges = {facts.target: facts.highest - facts.lowest for facts in model.targets}
     tables = []
     for regression in model.regressions:
-        found = [coefficients(fold) for fold in regression.folds]
-        if not _plain(regression.model) or any(one is None for one in found):
+        found = [_linear(fold, len(model.feature_names)) for fold in regression.folds]
+        known = [one[0] for one in found if one is not None]
+        if len(known) < len(found):
             continue
-        per_sd = np.array([one[0] for one in found if one]) * model.novelty.scaler_.scale_
+        per_sd = np.array(known) * model.novelty.scaler_.scale_
         least = ROUNDING * np.array([ranges[name] for name in regression.targets])
         mean_only = np.linalg.norm(per_sd, axis=2) <= least
         per_sd[mean_only] = 0
         tables.append(stability(per_sd, regression.targets))
     if not tables:
         return pd.DataFrame(columns=STABILITY)
-    return (
-        pd.concat(tables)
-        .set_index("target")
-        .reindex([*ranges])
-        .reset_index()
-        .dropna(subset="n_models", ignore_index=True)
+    order = [*ranges]
+    return pd.concat(tables).sort_values(
+        "target", key=lambda names: names.map(order.index), ignore_index=True
     )
