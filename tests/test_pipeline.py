@@ -307,13 +307,19 @@ def test_predict_scores_new_recordings_alike(done: ec.Study, tmp_path: Path) -> 
     shutil.copytree(done.path / "interviews" / PEOPLE[0], tmp_path / "new" / PEOPLE[0])
     study = ec.Study.create(tmp_path / "predictions")
     output = tmp_path / "scores.csv"
-    ec.pipeline.predict(study, tmp_path / "new", model, output)
+    drivers = tmp_path / "drivers.csv"
+    result = ec.pipeline.predict(study, tmp_path / "new", model, output, drivers=drivers)
+    assert result.written == (output, drivers)
     table = pd.read_csv(output, dtype={"target": str}, keep_default_na=False)
     assert set(table["participant"]) == {"N01", "N02", PEOPLE[0]}
     items = table[table["target"].str.isdigit()]
     assert items["predicted"].astype(float).between(0, 4).all()
     seen = table["note"].str.contains("training participant")
     assert set(table.loc[seen, "participant"]) == {PEOPLE[0]}
+    moved = pd.read_csv(drivers, dtype={"target": str})
+    assert set(moved["method"]) == {"exact"}
+    assert set(moved["recording"]) == set(table["recording"])
+    assert set(moved["target"]) == set(table["target"])
 
 
 def test_predict_in_the_study_itself_scores_that_folder_only(

@@ -13,9 +13,12 @@ from sklearn.preprocessing import FunctionTransformer
 
 from emoclip_clinic.errors import ClinicError
 from emoclip_clinic.files import sha256_bytes
-from emoclip_clinic.regression import Design, cross_validate, fit_model, predict
+from emoclip_clinic.regression import Design, fit_model, predict
 from emoclip_clinic.regression.archive import load, save
+from emoclip_clinic.regression.estimators import REGISTRY
 from emoclip_clinic.regression.fitted import Features, FittedModel
+from emoclip_clinic.regression.inputs import Inputs
+from emoclip_clinic.regression.pooling import POOLINGS
 
 FEATURES = Features("emoclip-demo", "ab" * 32, "mean_sd")
 INDEX = pd.Index([f"sub-{number}_ses-01" for number in range(20)])
@@ -23,20 +26,19 @@ X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 5)), index=INDEX)
 WHO = pd.Series(INDEX.str[4:6], index=INDEX)
 
 
-def fitted(seed: int = 0, estimator: str = "ridge") -> FittedModel:
+def fitted(seed: int = 0, recipe: str = "ridge", x: pd.DataFrame | Inputs = X) -> FittedModel:
     y = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 2)), index=INDEX, columns=["a", "ü"])
     y.iloc[3, 1] = np.nan
     design = Design(n_folds=4, n_repeats=1, n_inner_folds=3, seed=seed)
     return fit_model(
-        X,
+        x,
         y,
         WHO,
-        cross_validate(X, y, WHO, design).predictions,
+        recipe,
         scale="toy",
         features=FEATURES,
         ranges={"a": (-3, 3), "ü": (-3, 3)},
         design=design,
-        estimator=estimator,
     )
 
 
@@ -46,10 +48,10 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-@pytest.mark.parametrize("estimator", ["ridge", "mean"])
+@pytest.mark.parametrize("estimator", REGISTRY)
 def test_a_loaded_model_is_the_saved_one(tmp_path: Path, estimator: str) -> None:
-    """The same facts, and predictions that are equal bit for bit."""
-    model = fitted(estimator=estimator)
+    """The same facts, and predictions that are equal bit for bit, of every estimator there is."""
+    model = fitted(recipe=estimator)
     save(model, tmp_path)
     again = load(tmp_path)
     assert again.facts() == model.facts()
@@ -57,6 +59,18 @@ def test_a_loaded_model_is_the_saved_one(tmp_path: Path, estimator: str) -> None
     pd.testing.assert_frame_equal(
         predict(again, X, keys, FEATURES), predict(model, X, keys, FEATURES), check_exact=True
     )
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_every_pooling_can_be_kept(tmp_path: Path, pooling: str) -> None:
+    """A model of windows predicts the same windows alike, whatever its pooling has learnt."""
+    windows = np.random.default_rng(2).normal(size=(80, 5))
+    inputs = Inputs.of_windows(windows, np.repeat(INDEX.to_numpy(), 4))
+    model = fitted(recipe=f"ridge@{pooling}", x=inputs)
+    save(model, tmp_path)
+    keys = pd.DataFrame({"recording": INDEX, "participant": WHO.to_numpy(), "session": "01"})
+    tables = [predict(one, inputs, keys, model.features) for one in (model, load(tmp_path))]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
 def test_equal_models_are_equal_bytes(saved: Path, tmp_path: Path) -> None:
@@ -99,6 +113,20 @@ def test_one_changed_bit_is_noticed(saved: Path) -> None:
     content[500] ^= 1
     (saved / "model.skops").write_bytes(bytes(content))
     with pytest.raises(ClinicError, match="is not the file that"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [('"level": 0.95', '"level": 0.80'), ('"highest": 3', '"highest": 9'), ("ab" * 32, "cd" * 32)],
+)
+def test_a_changed_fact_is_noticed(saved: Path, text: str, changed: str) -> None:
+    """The archive vouches for model.json: its level, a range, the encoder."""
+    path = saved / "model.json"
+    whole = path.read_text(encoding="utf-8")
+    assert text in whole
+    path.write_text(whole.replace(text, changed), encoding="utf-8")
+    with pytest.raises(ClinicError, match=r"model\.json was changed"):
         load(saved)
 
 

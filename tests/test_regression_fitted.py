@@ -5,15 +5,10 @@ import pandas as pd
 import pytest
 
 from emoclip_clinic.errors import ClinicError
-from emoclip_clinic.regression import Design, cross_validate, fit_model
+from emoclip_clinic.regression import Design, fit_model
+from emoclip_clinic.regression.applied import PREDICTED, predict
 from emoclip_clinic.regression.estimators import GroupedRidge
-from emoclip_clinic.regression.fitted import (
-    PREDICTED,
-    Features,
-    FittedModel,
-    predict,
-    residual_half_width,
-)
+from emoclip_clinic.regression.fitted import Features, FittedModel
 
 FEATURES = Features("emoclip-demo", "ab" * 32, "mean_sd")
 DESIGN = Design(n_folds=5, n_repeats=1, n_inner_folds=3)
@@ -38,12 +33,10 @@ def cohort(seed: int, n: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 def fitted(n: int = 40) -> FittedModel:
     x, y, keys = cohort(1, n)
     who = keys.set_index("recording")["participant"]
-    predictions = cross_validate(x, y, who, DESIGN).predictions
     return fit_model(
         x,
         y,
         who,
-        predictions,
         scale="toy",
         features=FEATURES,
         ranges={"a": (0, 6), "b": (1, 7)},
@@ -68,7 +61,7 @@ def test_the_final_model_is_the_tuned_ridge_on_all_recordings() -> None:
         expected = ridge.predict(x.to_numpy())[:, 0]
         np.testing.assert_allclose(table.query("target == @name")["predicted"], expected, rtol=1e-9)
         facts = next(facts for facts in model.targets if facts.target == name)
-        assert facts.alpha == ridge.alpha_.item()
+        assert facts.tuned == {"alpha": ridge.alpha_.item()}
         assert (facts.n_recordings, facts.n_participants) == (rows.sum(), rows.sum())
 
 
@@ -79,7 +72,7 @@ def test_new_recordings_are_predicted_with_intervals_that_mostly_hold() -> None:
     truth = y.loc[table["recording"], "a"].to_numpy()
     within = (table["interval_low"] <= truth) & (truth <= table["interval_high"])
     assert 0.9 < within[(truth > 0) & (truth < 6)].mean() <= 1
-    assert (table["note"] == "").all()
+    assert (table["note"] == "").mean() > 0.9
     pd.testing.assert_series_equal(
         table["participant"].reset_index(drop=True), keys["participant"], check_dtype=False
     )
@@ -122,16 +115,8 @@ def test_other_features_are_refused() -> None:
         predict(model, x, keys.iloc[1:], FEATURES)
 
 
-@pytest.mark.parametrize(("n", "rank"), [(19, 19), (20, 20), (39, 38), (100, 96)])
-def test_the_half_width_is_the_conformal_rank_of_the_residuals(n: int, rank: int) -> None:
-    """The ceil(0.95 (n + 1))-th smallest, sign ignored."""
-    residuals = np.random.default_rng(0).permutation(np.arange(1, n + 1)) * (-1.0) ** np.arange(n)
-    assert residual_half_width(residuals, 0.95) == rank
-
-
 def test_too_few_residuals_give_the_whole_range() -> None:
-    """18 recordings cannot support 95 %."""
-    assert residual_half_width(np.ones(18), 0.95) is None
+    """18 participants cannot support 95 %."""
     x, _, keys = cohort(2, 3)
     table = predict(fitted(16), x, keys, FEATURES)
     assert set(table["interval_low"]) == {0, 1}
@@ -146,12 +131,10 @@ def test_a_score_that_nothing_predicts_is_marked_in_every_row() -> None:
     y = pd.DataFrame(generator.normal(4, 1, (40, 12)), index=x.index, columns=names)
     y["signal"] = 4 + x["mean_0000"]
     who = keys.set_index("recording")["participant"]
-    predictions = cross_validate(x, y, who, DESIGN).predictions
     model = fit_model(
         x,
         y,
         who,
-        predictions,
         scale="toy",
         features=FEATURES,
         ranges=dict.fromkeys(y, (-9, 9)),

@@ -27,6 +27,10 @@ def predict(
     output: Annotated[Path, typer.Option(help="The CSV to write.", metavar="FILE")] = Path(
         "predictions.csv"
     ),
+    drivers: Annotated[
+        Path | None,
+        typer.Option(help="Also a CSV of how much each window moves each score.", metavar="FILE"),
+    ] = None,
     pattern: PatternOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -48,6 +52,7 @@ def predict(
         pattern=pattern,
         device=device,
         weights=weights,
+        drivers=drivers,
         progress=view.progress,
     )
     view.show(result, study)

@@ -21,7 +21,7 @@ from emoclip_clinic.pipeline.cohorts import (
     record_opening,
 )
 from emoclip_clinic.pipeline.encoding import encode_stage
-from emoclip_clinic.pipeline.judging import Judged, judge
+from emoclip_clinic.pipeline.judging import Judged, final_model, judge
 from emoclip_clinic.pipeline.materials import Material, gather
 from emoclip_clinic.pipeline.skill import skill_table, skill_words
 from emoclip_clinic.pipeline.sources import (
@@ -33,9 +33,11 @@ from emoclip_clinic.pipeline.sources import (
     scale_file,
 )
 from emoclip_clinic.recordings import Exclusion, exclusion_table
-from emoclip_clinic.regression import Design, Recipe, cross_validate, fit_model, save
+from emoclip_clinic.regression import Design, Recipe, cross_validate, save
 from emoclip_clinic.regression.archive import FILES
-from emoclip_clinic.regression.folds import KINDS, TRAINING_ONLY
+from emoclip_clinic.regression.card import CARD, card, card_facts
+from emoclip_clinic.regression.drivers import fold_stability
+from emoclip_clinic.regression.folds import KINDS
 from emoclip_clinic.regression.jobs import Runner, serially
 from emoclip_clinic.settings import FitSettings
 from emoclip_clinic.study import Study
@@ -226,7 +228,7 @@ def _fit(
     exclusions = pd.concat([exclusions, validated.exclusions], ignore_index=True)
     tables = {**judged.tables, "splits": validated.splits, "exclusions": exclusions}
     notes = [*material.notes, *judged.notes]
-    written = _write(study, plan, material, judged, tables)
+    written = _write(study, plan, material, judged, tables, run)
     if plan.question.open_holdout:
         notes.append(record_opening(study, plan.scale_id, plan.settings.models))
     return written, notes
@@ -244,36 +246,22 @@ def _write(
     material: Material,
     judged: Judged,
     tables: dict[str, pd.DataFrame],
+    run: Runner,
 ) -> list[Path]:
     folder = study.model_dir(plan.slug)
+    model = final_model(material, judged.splits, plan.design, plan.recipes[0], run)
+    if len(steady := fold_stability(model)):
+        tables["stability"] = steady
     written = [study.predictions_csv(plan.slug)]
     predictions.write_predictions(written[0], judged.predictions)
     for name, table in tables.items():
         written.append(folder / f"{name}.csv")
         files.write_csv(written[-1], table)
-    ranges = scales.targets(material.rated.scale).set_index("target")[["minimum", "maximum"]]
-    trained = material.without(_tested_only(tables["splits"]))
-    model = fit_model(
-        trained.inputs,
-        trained.targets,
-        trained.people,
-        judged.predictions,
-        scale=plan.scale_id,
-        features=material.features,
-        ranges={str(name): (low, high) for name, low, high in ranges.itertuples()},
-        design=plan.design,
-        estimator=plan.recipes[0].estimator,
-    )
-    save(model, folder)
+    about = (judged.tables["performance"], judged.tables["intervals"], material.scale_in_words)
+    digest = save(model, folder, card_facts(model, *about))
+    files.write_bytes(folder / CARD, card(model, *about, digest).encode())
     files.write_json(folder / ENCODING_JSON, _encoding(study, plan.label))
-    return [*written, *(folder / name for name in (*FILES, ENCODING_JSON))]
-
-
-def _tested_only(manifest: pd.DataFrame) -> set[str]:
-    """Participants of a hold-out or an external cohort: the final model does not see them."""
-    if (manifest["fold"] != TRAINING_ONLY).all():
-        return set()
-    return set(manifest.loc[manifest["fold"] != TRAINING_ONLY, "participant"])
+    return [*written, *(folder / name for name in (*FILES, CARD, ENCODING_JSON))]
 
 
 def _encoding(study: Study, label: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,17 @@ from emoclip_clinic.pipeline.materials import Material
 from emoclip_clinic.regression import (
     CrossValidation,
     Design,
+    FittedModel,
     Recipe,
+    fit_model,
+    measured_coverage,
     performance,
+    splits,
 )
 from emoclip_clinic.regression.comparison import compare
 from emoclip_clinic.regression.crossval import prepare
 from emoclip_clinic.regression.derived import changes, summed
+from emoclip_clinic.regression.folds import TRAINING_ONLY
 from emoclip_clinic.regression.jobs import Runner
 from emoclip_clinic.regression.learning_curve import learning_curve
 from emoclip_clinic.regression.permutation import permutation_test
@@ -26,8 +31,10 @@ from emoclip_clinic.regression.precision import precision
 from emoclip_clinic.regression.subgroups import subgroups
 from emoclip_clinic.settings import FitSettings
 
-__all__ = ["Judged", "judge"]
+__all__ = ["Judged", "final_model", "judge"]
 
+COUNTED = ("sex", "site", "ethnicity")
+"""Columns of participants.csv that the model card counts, where no group is small."""
 PLANNED = ("pearson", "ccc")
 WIDTHS = (0.1, 0.2, 0.3, 0.4)
 """Of the intervals that precision.csv plans for."""
@@ -82,6 +89,9 @@ def judge(
         "performance": measured(everything),
         "change": measured(changed) if len(changed) else changed,
         "comparison": _compared(validated, recipes, settings, design),
+        "intervals": measured_coverage(
+            validated.by_repeat[validated.by_repeat["model"] == reported], material.ranges
+        ),
         "subgroups": subgroups(
             own,
             material.attributes(settings.subgroups),
@@ -157,3 +167,32 @@ def _permuted(
         progress=lambda done, total: progress("permutations", done, total),
     )
     return table.assign(scale=material.rated.scale.id)[["scale", *table.columns]]
+
+
+def final_model(
+    material: Material, manifest: pd.DataFrame, design: Design, recipe: Recipe, run: Runner
+) -> FittedModel:
+    """Fit the model that is saved, to everyone but those whom a manifest only tests.
+
+    Without them the manifest has no folds for the prediction intervals: then they are made anew.
+    """
+    tested = manifest["fold"] != TRAINING_ONLY
+    if not tested.all():
+        material = material.without(set(manifest.loc[tested, "participant"]))
+        n_folds = min(design.n_folds, len(material.analysed))
+        own = replace(design, kind="repeated", n_folds=n_folds, n_repeats=1)
+        manifest = splits(material.analysed, own)
+    people = material.participants.set_index("participant")
+    return fit_model(
+        material.inputs,
+        material.targets,
+        material.people,
+        recipe,
+        scale=material.rated.scale.id,
+        features=material.features,
+        ranges=material.ranges,
+        design=design,
+        splits=manifest,
+        people=people[[name for name in COUNTED if name in people]],
+        run=run,
+    )

@@ -151,6 +151,17 @@ class Material:
         return found
 
     @property
+    def scale_in_words(self) -> str:
+        """Name and version of the scale."""
+        return f"{self.rated.scale.name}, {self.rated.scale.version}"
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Lowest and highest possible score of each target."""
+        table = scales.targets(self.rated.scale)[["target", "minimum", "maximum"]]
+        return {str(name): (low, high) for name, low, high in table.itertuples(index=False)}
+
+    @property
     def kinds(self) -> dict[str, str]:
         """Kind of each target: item, subscale, total."""
         table = scales.targets(self.rated.scale)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from emoclip_clinic import features, files
 from emoclip_clinic.errors import StudyError
+from emoclip_clinic.features import FeatureTable
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.encoding import encode
 from emoclip_clinic.pipeline.fitting import ENCODING_JSON
-from emoclip_clinic.pipeline.sources import encoder_label, lies_in, require_recordings
-from emoclip_clinic.regression import Features, load, pool
+from emoclip_clinic.pipeline.sources import (
+    encoder_label,
+    lies_in,
+    read_participants,
+    require_recordings,
+)
+from emoclip_clinic.regression import Features, FittedModel, load
 from emoclip_clinic.regression import predict as predict_scores
+from emoclip_clinic.regression.applied import accept, require_covariates
+from emoclip_clinic.regression.drivers import drivers as find_drivers
+from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.study import Study
 
@@ -28,6 +39,8 @@ def predict(
     pattern: str | None = None,
     device: str = "auto",
     weights: Path | None = None,
+    covariates: pd.DataFrame | None = None,
+    drivers: Path | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
     """Encode the recordings of a folder as the model's were, and predict their scores.
@@ -42,20 +55,27 @@ def predict(
         A folder that `fit` wrote, such as models/panss.
     output
         The CSV: participant, session, recording, scale, target, model, predicted, interval_low,
-        interval_high, note.
+        interval_high, outside, note.
     pattern, device, weights, progress
         As for `encode`.
+    covariates
+        Index participant, with the columns that the model needs; those of the study's
+        participants.csv if absent.
+    drivers
+        A further CSV: how much each window moves each score (`regression.drivers`).
 
     Raises
     ------
     StudyError
         `model_dir` holds no model, or no recording could be encoded.
     ClinicError
-        The model is damaged, or the encoder's weights are others than the model's.
+        The model is damaged, the encoder's weights are others than the model's, or a covariate
+        that it needs is absent.
     """
     if not (model_dir / ENCODING_JSON).is_file():
         raise StudyError(f"{model_dir} holds no fitted model: give a folder such as models/panss.")
     model = load(model_dir)
+    covariates = _covariates(study, model, covariates)
     encoder, faces, protocol = _encoding(model_dir)
     encoded = encode(
         study,
@@ -74,14 +94,17 @@ def predict(
     table = features.read_folder(study.features_dir(label), list(usable["recording"]))
     if table.segments.empty:
         raise StudyError("no window of any recording could be encoded: see segments.csv for why.")
-    x = pool(table.vectors, table.segments["recording"].to_numpy(), model.features.pooling)
+    inputs = _inputs(table, recordings, covariates)
     made_with = Features(table.encoder, table.fingerprint, model.features.pooling)
-    scores = predict_scores(model, x, recordings, made_with)
+    scores = predict_scores(model, inputs, recordings, made_with)
+    if drivers:
+        moved = find_drivers(model, accept(model, inputs, made_with), table.segments)
+        files.write_csv(drivers, moved)
     files.write_csv(output, scores)
     return StageResult(
         stage="predict",
-        message=f"{len(model.targets)} scores of {len(x)} recordings.",
-        written=(output,),
+        message=f"{len(model.targets)} scores of {len(inputs)} recordings.",
+        written=(output, *([drivers] if drivers else [])),
         exclusions=encoded.exclusions,
         notes=(
             *encoded.notes,
@@ -89,8 +112,28 @@ def predict(
             *(["no face was searched for: whole frames were encoded"] if faces == "none" else []),
             *sorted({note for note in scores["note"] if note}),
         ),
-        summary={"n_recordings": len(x), "n_targets": len(model.targets)},
+        summary={"n_recordings": len(inputs), "n_targets": len(model.targets)},
     )
+
+
+def _covariates(
+    study: Study, model: FittedModel, given: pd.DataFrame | None
+) -> pd.DataFrame | None:
+    """Find the covariates that the model needs, before anything is decoded; mostly none."""
+    if not model.covariates:
+        return None
+    table = read_participants(study).set_index("participant") if given is None else given
+    require_covariates(model, table.columns)
+    return table
+
+
+def _inputs(
+    table: FeatureTable, recordings: pd.DataFrame, covariates: pd.DataFrame | None
+) -> Inputs:
+    if covariates is not None:
+        people, names = recordings["participant"], recordings["recording"]
+        covariates = covariates.reindex(people).set_axis(names)
+    return Inputs.of_windows(table.vectors, table.segments["recording"].to_numpy(), covariates)
 
 
 def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol]:

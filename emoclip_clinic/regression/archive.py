@@ -5,33 +5,66 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from emoclip_clinic.errors import ClinicError
 from emoclip_clinic.files import sha256_bytes, write_bytes, write_json
-from emoclip_clinic.regression.estimators import KINDS
-from emoclip_clinic.regression.fitted import Features, FittedModel, TargetFacts
+from emoclip_clinic.regression import estimators
+from emoclip_clinic.regression.fitted import Features, FittedModel, Regression, TargetFacts
+from emoclip_clinic.regression.folds import Design
+from emoclip_clinic.regression.novelty import Novelty
+from emoclip_clinic.regression.recipes import TRUSTED_CLASSES, Recipe, RecipeModel
 
 __all__ = ["FILES", "load", "save"]
 
 FILES = ("model.skops", "model.json")
-"""What `save` writes: the regressions, and the facts about them."""
+"""What `save` writes: what was learnt, and the facts about it."""
 # an archive with anything beyond these, numpy and scikit-learn is not opened
-TRUSTED = [f"{kind.__module__}.{kind.__qualname__}" for kind in KINDS]
+OWN = (Novelty, *TRUSTED_CLASSES, *estimators.KINDS)
+TRUSTED = [f"{kind.__module__}.{kind.__qualname__}" for kind in OWN]
 # the earliest time a zip archive can hold: equal models are equal bytes
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def save(model: FittedModel, folder: Path) -> None:
-    """Write `FILES` into the folder; equal models give equal bytes."""
+def save(model: FittedModel, folder: Path, card: Mapping[str, Any] | None = None) -> str:
+    """Write `FILES` into the folder; equal models give equal bytes.
+
+    Parameters
+    ----------
+    model
+        From `fit_model`.
+    folder
+        Such as models/panss.
+    card
+        What `card.facts` says of it, for model.json.
+
+    Returns
+    -------
+    str
+        SHA-256 of the archive.
+    """
     # here and in `load`, because importing skops takes as long as all else that `fit` imports
     import skops.io
 
-    content = [{"targets": list(names), "model": fitted} for names, fitted in model.regressions]
-    archive = _canonical(skops.io.dumps(content))
+    regressions = [
+        {field.name: getattr(part, field.name) for field in fields(part)}
+        for part in model.regressions
+    ]
+    facts = model.facts()
+    # the archive vouches for the facts, and its digest, which the facts' file has, for the archive
+    learnt = {"regressions": regressions, "novelty": model.novelty, "facts": _digest(facts)}
+    archive = _canonical(skops.io.dumps(learnt))
+    digest = sha256_bytes(archive)
     write_bytes(folder / FILES[0], archive)
-    write_json(folder / FILES[1], {**model.facts(), "sha256": sha256_bytes(archive)})
+    write_json(folder / FILES[1], {**facts, "card": card or {}, "sha256": digest})
+    return digest
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    return sha256_bytes(json.dumps(facts, sort_keys=True).encode())
 
 
 def _canonical(archive: bytes) -> bytes:
@@ -75,9 +108,13 @@ def load(folder: Path) -> FittedModel:
     again = "Fit the model again, or copy the whole folder again."
     try:
         archive, facts = archive_path.read_bytes(), json.loads(facts_path.read_bytes())
+        del facts["card"]
         if facts.pop("sha256") != sha256_bytes(archive):
             raise ClinicError(f"{archive_path} is not the file that {FILES[1]} describes. {again}")
-        return _model(facts, skops.io.loads(archive, trusted=TRUSTED))
+        learnt = skops.io.loads(archive, trusted=TRUSTED)
+        if learnt["facts"] != _digest(facts):
+            raise ClinicError(f"{facts_path} was changed after it was written. {again}")
+        return _model(facts, learnt)
     except UntrustedTypesFoundException as error:
         raise ClinicError(
             f"{archive_path} holds code that is not of this package and was not opened ({error}). "
@@ -89,12 +126,16 @@ def load(folder: Path) -> FittedModel:
         raise ClinicError(f"{folder} does not hold a model of this package. {again}") from error
 
 
-def _model(facts: dict[str, Any], content: list[dict[str, Any]]) -> FittedModel:
-    facts["features"] = Features(**facts["features"])
+def _model(facts: dict[str, Any], content: dict[str, Any]) -> FittedModel:
+    for name, kind in (("recipe", Recipe), ("features", Features), ("design", Design)):
+        facts[name] = kind(**facts[name])
     facts["targets"] = [TargetFacts(**target) for target in facts["targets"]]
-    for name in ("feature_names", "targets", "training"):
+    for name in ("feature_names", "covariates", "targets", "training"):
         facts[name] = tuple(facts[name])
-    if not all(isinstance(part["model"], KINDS) for part in content):
+    regressions = tuple(Regression(**part) for part in content["regressions"])
+    models = [model for part in regressions for model in (part.model, *part.folds)]
+    if not all(isinstance(model, RecipeModel) for model in models):
         raise TypeError("a regression is not of a known kind")
-    regressions = tuple((tuple(part["targets"]), part["model"]) for part in content)
-    return FittedModel(**facts, regressions=regressions)
+    if not isinstance(content["novelty"], Novelty):
+        raise TypeError("the novelty is not of the known kind")
+    return FittedModel(**facts, regressions=regressions, novelty=content["novelty"])

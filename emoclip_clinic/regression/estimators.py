@@ -50,6 +50,11 @@ class Estimator(Protocol):
         """Scores, shape (n, n_targets)."""
         ...
 
+    @property
+    def tuned_(self) -> list[dict[str, float | str]]:
+        """What was chosen for each target: names and values."""
+        ...
+
 
 class TrainingMean(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc] # untyped
     """Predict each target's mean over the training recordings, whatever the features.
@@ -63,6 +68,11 @@ class TrainingMean(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
         check_consistent_length(X, groups)
         self.dummy_ = DummyRegressor(strategy="mean").fit(X, y.reshape(len(X), -1))
         return self
+
+    @property
+    def tuned_(self) -> list[dict[str, float | str]]:
+        """Give nothing: nothing is chosen."""
+        return [{} for _ in np.ravel(self.dummy_.constant_)]
 
     def predict(self, X: Array) -> Array:
         """Scores, shape (n, n_targets)."""

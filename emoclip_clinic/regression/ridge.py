@@ -88,6 +88,11 @@ class GroupedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ig
         return np.asarray(self.weights_ / self.scaler_.scale_)
 
     @property
+    def tuned_(self) -> list[dict[str, float | str]]:
+        """What was chosen for each target."""
+        return [{"alpha": float(alpha)} for alpha in self.alpha_]
+
+    @property
     def intercept_(self) -> Array:
         """Prediction where every feature is 0, shape (n_targets,)."""
         return np.asarray(self.mean_ - self.coef_ @ self.scaler_.mean_)

@@ -63,6 +63,14 @@ class GroupedSearch(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         self.n_inner_folds = n_inner_folds
         self.random_state = random_state
 
+    @property
+    def tuned_(self) -> list[dict[str, float | str]]:
+        """What was chosen for each target."""
+        return [
+            {"model": "the training mean"} if number == MEAN else dict(self.candidates_[number])
+            for number in self.chosen_
+        ]
+
     def fit(self, X: Array, y: Array, groups: NDArray[Any]) -> Self:
         """Tune and fit; X (n, d), y (n, n_targets) without missing values, groups (n,)."""
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
