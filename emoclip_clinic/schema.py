@@ -17,8 +17,8 @@ T = TypeVar("T")
 def build(cls: type[T], table: dict[str, Any], where: str, problems: list[str]) -> T | None:
     """Make a dataclass from a TOML table, nested ones included.
 
-    A field may be a text, a whole number, a number, a boolean, another dataclass (or None), or a
-    tuple of any of these. A field without a default is a required key.
+    A field may be a text, a whole number, a number, a boolean, another dataclass (or None), a
+    union, or a tuple or a dict of any of these. A field without a default is a required key.
 
     Parameters
     ----------
@@ -71,7 +71,8 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
 
 def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
     if isinstance(kind, UnionType):
-        kind = next(option for option in get_args(kind) if option is not NoneType)
+        options = [option for option in get_args(kind) if option is not NoneType]
+        kind = type(value) if type(value) in options else options[0]
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return build(kind, value, where, problems)  # type: ignore[arg-type]
     if get_origin(kind) is tuple and isinstance(value, list):
@@ -80,6 +81,9 @@ def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
             _value(element, one, f"{where}[{place}]", problems)
             for place, one in enumerate(value, start=1)
         )
+    if get_origin(kind) is dict and isinstance(value, dict):
+        element = get_args(kind)[1]
+        return {key: _value(element, one, f"{where}.{key}", problems) for key, one in value.items()}
     # TOML writes a number without a fraction as a whole number; a boolean is no number
     if kind is float and type(value) is int:
         return float(value)

@@ -9,7 +9,8 @@ import platform
 import stat
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from emoclip_clinic import __version__
 from emoclip_clinic.errors import RatingsError, StudyError
 from emoclip_clinic.files import sha256_bytes, sha256_file, write_bytes, write_json
+from emoclip_clinic.ratings_files import sidecars
 from emoclip_clinic.settings import Settings, StudySettings, read_settings, to_toml
 
 __all__ = ["SETTINGS_FILE", "Stamp", "Study"]
@@ -110,11 +112,15 @@ class Study:
 
     @property
     def participants_csv(self) -> Path:
-        """Optional: participant, site, age, sex and whatever else a cohort is chosen by."""
-        return self.path / "participants.csv"
+        """Optional: participant, site, age, sex and whatever else a cohort is chosen by.
+
+        A participants.tsv, as BIDS has it, stands in for participants.csv.
+        """
+        comma, tab = self.path / "participants.csv", self.path / "participants.tsv"
+        return tab if tab.is_file() and not comma.is_file() else comma
 
     def ratings_files(self, scale: str) -> list[Path]:
-        """List the files that exist of those that hold the clinicians' ratings on a scale.
+        """List the sheets that exist of those that hold the clinicians' ratings on a scale.
 
         Raises
         ------
@@ -126,8 +132,8 @@ class Study:
         if not found:
             raise RatingsError(
                 f"there are no ratings on {scale}: looked for {' and '.join(names)}. "
-                f"'emoclip-clinic scales template {scale}' makes a sheet to fill in; other files "
-                f"are named in {SETTINGS_FILE} under [ratings]."
+                f"'emoclip-clinic ratings template --scale {scale}' makes a sheet to fill "
+                f"in; other files are named in {SETTINGS_FILE} under [ratings]."
             )
         return found
 
@@ -212,8 +218,26 @@ class Study:
         self, stage: str, inputs: Iterable[Path], settings: Mapping[str, Any], **facts: str
     ) -> Stamp:
         """Say what `stage` would read now; `facts` are inputs that are no file of the study."""
-        hashes = {self._name(path): self.sha256(path) for path in inputs if path.is_file()}
+        paths = [path for path in inputs if path.is_file()]
+        facts |= self._reading_of_ratings(paths)
+        hashes = {self._name(path): self.sha256(path) for path in paths}
         return Stamp(stage, {**hashes, **facts}, json.loads(json.dumps(settings)))
+
+    def _reading_of_ratings(self, inputs: list[Path]) -> dict[str, str]:
+        """Say what else decides what is read from the rating sheets among the inputs."""
+        rules = self.settings.ratings
+        names = [self.relative(self.path / name.replace("{scale}", "*")) for name in rules.files]
+        sheets = [
+            path for path in inputs if any(fnmatchcase(self.relative(path), name) for name in names)
+        ]
+        if not sheets:
+            return {}
+        beside = [one for path in sheets for one in sidecars(path)]
+        beside += [self.path / rules.dictionary] if rules.dictionary else []
+        return {
+            "[ratings] of study.toml": digest(asdict(rules)),
+            **{self._name(path): self.sha256(path) for path in beside if path.is_file()},
+        }
 
     def provenance(self, stage: str) -> dict[str, Any] | None:
         """Read the provenance of a stage's last complete run, or None."""

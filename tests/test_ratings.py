@@ -155,11 +155,12 @@ def test_all_problems_are_found_and_the_first_twenty_shown(tmp_path: Path) -> No
     with pytest.raises(RatingsError) as caught:
         ratings.read_ratings([first, second], PANSS)
     lines = str(caught.value).splitlines()
-    assert len(lines) == 22
+    assert len(lines) == 23
     assert lines[0] == "a.csv, row 2: PANSS item P1 = 9; allowed 1-7"
     assert lines[19] == "b.csv, row 6: PANSS item P1 = 0; allowed 1-7"
     assert lines[20] == "... and 10 more of 30 problems"
     assert lines[21] == "Correct the rows, or see 'emoclip-clinic scales show panss'."
+    assert lines[22].startswith("9 occurs 15 times: if it means 'not rated', write missing = [9]")
 
 
 def test_a_rating_given_twice_names_both_rows(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_rating_given_twice_in_two_files(tmp_path: Path) -> None:
         ("participant,rater,P1\nsub-,n/a,2\n", "the cell of participant, rater is empty"),
         ("participant,P1,P8\n1,2,3\n", "column P8 looks like an item, but PANSS has none"),
         ("participant,P1,panss_G17\n1,2,3\n", "column panss_G17 looks like an item"),
-        ("participant,P1,p01\n1,2,3\n", "column p01 is a second one for PANSS item P1"),
+        ("participant,P1,p01\n1,2,3\n", "columns P1 and p01 are both PANSS item P1. Leave one out"),
         ("participant,item,value\n1,PP1,3\n", "row 2: PANSS has no item PP1. Did you mean p1"),
         ("participant,item,value\n1,,3\n", "row 2: PANSS has no item"),
         ("patient,P1\n1,2\n", "no column participant; it has patient, P1. Allowed headings: "),
