@@ -87,7 +87,7 @@ def find_columns(
     not_rated
         Codes for "not rated", which are no part of an item's range.
     """
-    columns = ItemColumns()
+    columns, unknown = ItemColumns(), list[str]()
     numbers = {column_of(sheet, heading): item for heading, item in mapped.items()}
     named = {number: item for number, item in numbers.items() if number is not None}
     settled = set(filter(None, named.values()))
@@ -102,8 +102,8 @@ def find_columns(
             found = [one for one in possible if one not in settled]
             columns.problems += _ambiguous(sheet, heading, found, names)
             item = found[0] if len(found) == 1 else None
-            if not possible:
-                columns.problems += _unknown(sheet, number, names, counts)
+            if not possible and _looks_like_item(sheet.column(number), heading, names, counts):
+                unknown.append(heading)
         if item is not None:
             columns.items[number] = item
         elif number not in named and (score := names.score(heading)):
@@ -111,6 +111,7 @@ def find_columns(
         else:
             columns.others.append(heading)
     columns.others = [heading for heading in columns.others if heading]
+    columns.problems += _unknown(sheet, unknown, names)
     _drop_second_columns(sheet, columns, names)
     for number, item in columns.items.items():
         _compare(sheet, number, item, names, columns, not_rated)
@@ -118,7 +119,7 @@ def find_columns(
 
 
 def _computed(sheet: Sheet) -> set[int]:
-    return {number for number, column in enumerate(sheet.columns) if column.derived}
+    return {number for number, column in enumerate(sheet.columns) if column.no_item}
 
 
 def _prefix_counts(sheet: Sheet, names: ItemNames, without: Container[int]) -> Counter[str]:
@@ -136,7 +137,7 @@ def _items_of(
     column: Column, heading: str, names: ItemNames, counts: Mapping[str, int]
 ) -> list[Item]:
     """Give the items that a column can be: none, one, or several where it is ambiguous."""
-    if column.derived:
+    if column.no_item:
         return []
     found = names.candidates(heading)
     if plain(heading) in names.names:
@@ -162,18 +163,30 @@ def _ambiguous(sheet: Sheet, heading: str, found: list[Item], names: ItemNames) 
         )
 
 
-def _unknown(
-    sheet: Sheet, number: int, names: ItemNames, counts: Mapping[str, int]
-) -> Iterator[str]:
-    heading, scale = sheet.header[number], names.scale
-    prefixes = {"", "item", plain(scale.id)} | {one for one in names.prefixes if counts[one] > 1}
-    if sheet.column(number).derived or names.score(heading):
-        return
-    if names.resembles(heading, prefixes):
+def _looks_like_item(
+    column: Column, heading: str, names: ItemNames, counts: Mapping[str, int]
+) -> bool:
+    # a prefix that other items have, or the full id: "hamd_21" is no item of the HAM-D-17
+    prefixes = {"", "item", plain(names.scale.id), *(one for one in counts if counts[one] > 1)}
+    told = column.no_item or names.score(heading) is not None
+    return not told and names.resembles(heading, prefixes)
+
+
+def _unknown(sheet: Sheet, headings: list[str], names: ItemNames) -> Iterator[str]:
+    """Name columns that look like items: mistyped, or of another version of the scale."""
+    if len(headings) == 1:
         yield (
-            f"{sheet.name}: column {heading} looks like an item, but {scale.abbreviation} has "
-            f"none of that name. {names.hint(heading)}If it is none, write "
-            f'columns = {{"{heading}" = ""}} under [ratings] in study.toml'
+            f"{sheet.name}: column {headings[0]} looks like an item, but "
+            f"{names.scale.abbreviation} has none of that name. {names.hint(headings[0])}If it is none, write "
+            f'columns = {{"{headings[0]}" = ""}} under [ratings] in study.toml'
+        )
+    elif headings:
+        left_out = ", ".join(f'"{heading}" = ""' for heading in headings)
+        yield (
+            f"{sheet.name}: columns {', '.join(headings)} look like items, but "
+            f"{names.scale.abbreviation} has none of these names. Is the sheet of another version? "
+            "Item numbers rarely mean the same in two versions; where they do, leave these out "
+            f"under [ratings] in study.toml: columns = {{{left_out}}}"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from emoclip_clinic.headings import roles
@@ -67,8 +67,8 @@ class SheetReader:
     problems: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     """Texts that are no ratings, and how often they occur."""
-    n_missing: int = 0
-    """Cells of items that say "not rated"."""
+    unnamed_sessions: set[str] = field(default_factory=set)
+    """What stands for a session in rows that name none, where others do."""
     given: dict[str, list[tuple[Visit, float]]] = field(default_factory=lambda: defaultdict(list))
     """Scores that stand in the sheet: "heading, score" to visit and value."""
 
@@ -76,6 +76,7 @@ class SheetReader:
         self.scale = self.names.scale
         self.columns = roles(self.sheet, self.settings)
         self.sentinels: Counter[str] = Counter()
+        self.visits: set[Visit] = set()
         self.missing_numbers = {one for one in self.settings.missing if isinstance(one, float)}
         self.missing_texts = {
             one.casefold() for one in self.settings.missing if isinstance(one, str)
@@ -95,21 +96,28 @@ class SheetReader:
         for text in self.sheet.notes:
             self.note(f"{self.sheet.name}: {text}")
         long = {"item", "value"} <= self.columns.keys()
+        rated: set[Visit] = set()
         for cell in self._long() if long else self._wide():
             value = self._value(cell)
             if value is not None:
+                rated.add(cell.visit)
                 yield cell, value
         for text, count in self.sentinels.items():
-            self.note(f"{self.sheet.name}: {text} means 'not rated' in {count} cells")
+            self.note(f"{self.sheet.name}: {text} means 'not rated' in {_cells(count)}")
+        empty = self.visits - rated
+        if rated and empty:
+            self.note(
+                f"{self.sheet.name}: {len(empty)} of {len(self.visits)} rows have no rating of "
+                f"{self.scale.abbreviation}"
+            )
 
     def _value(self, cell: Cell) -> float | None:
         """Give the rating; None for a missing one, and for a wrong one, which is noted."""
         value = float(cell.text) if NUMBER.fullmatch(cell.text) else None
         allowed = value is not None and cell.item.accepts(value)
         if cell.text.casefold() in MISSING or value in self.scale.not_assessed:
-            self.n_missing += 1
-        elif value in self.missing_numbers or cell.text.casefold() in self.missing_texts:
-            self.n_missing += 1
+            return None
+        if value in self.missing_numbers or cell.text.casefold() in self.missing_texts:
             self.sentinels[cell.text] += 1
             if allowed:
                 self._problem(cell.place, f"{self._name(cell)}: an allowed rating, and in missing")
@@ -143,7 +151,7 @@ class SheetReader:
         found = find_columns(self.sheet, self.names, mapped, taken, not_rated)
         self.problems += found.problems
         self._note_columns(found)
-        for visit, cells in self._rows():
+        for visit, cells in self._rows(found.items):
             for column, item in found.items.items():
                 place = self.sheet.place(visit.row, column)
                 yield Cell(visit, place, item, cells[column], self.sheet.header[column])
@@ -159,6 +167,12 @@ class SheetReader:
             return
         for text in found.notes:
             self.note(text)
+        for column, item in found.items.items():
+            for text, count in self.sheet.column(column).missing.items():
+                self.note(
+                    f"{name}: {scale} item {item.code}: {text} is 'missing' by the file's own "
+                    f"rule, in {_cells(count)}"
+                )
         codes = {item.code for item in found.items.values()}
         absent = [code for code in self.scale.codes if code not in codes]
         if absent:
@@ -168,7 +182,7 @@ class SheetReader:
             self.note(f"{name}: columns that are no {scale} item, left out: {', '.join(others)}")
 
     def _long(self) -> Iterator[Cell]:
-        for visit, cells in self._rows():
+        for visit, cells in self._rows([self.columns["value"]]):
             code, column = cells[self.columns["item"]], self.columns["value"]
             item = self.names.find(code)
             if item is None:
@@ -178,9 +192,11 @@ class SheetReader:
                 place = self.sheet.place(visit.row, column)
                 yield Cell(visit, place, item, cells[column], code)
 
-    def _rows(self) -> Iterator[tuple[Visit, tuple[str, ...]]]:
+    def _rows(self, rated: Collection[int]) -> Iterator[tuple[Visit, tuple[str, ...]]]:
+        """Yield the rows of this scale; `rated` are the columns in which ratings stand."""
         names = {self.scale.id, self.scale.abbreviation.casefold()}
         others: set[str] = set()
+        remarks: list[str] = []
         for row, cells in self.sheet.rows:
             owner = self._cell(cells, "scale", self.scale.id)
             if owner and owner.casefold() not in names:
@@ -189,11 +205,22 @@ class SheetReader:
             visit = self._visit(row, cells)
             named = {role: getattr(visit, role) for role in ("participant", "session", "rater")}
             named["scale"] = owner
+            if not visit.participant and not any(cells[column] for column in rated):
+                remarks.append(str(row))
+                continue
             blank = [name for name, text in named.items() if text.casefold() in MISSING]
             if blank:
                 self._problem(f"row {row}", f"the cell of {', '.join(blank)} is empty")
+                if blank == ["session"]:
+                    self.unnamed_sessions.add(self._cell(cells, "session"))
             else:
+                self.visits.add(visit)
                 yield visit, cells
+        if remarks:
+            self.note(
+                f"{self.sheet.name}: rows without participant and rating, left out: "
+                f"{', '.join(remarks)}"
+            )
         if others:
             left_out = ", ".join(sorted(others))
             self.note(f"{self.sheet.name}: rows of other scales, left out: {left_out}")
@@ -212,7 +239,7 @@ class SheetReader:
         )
 
     def _date(self, row: int, text: str) -> str | None:
-        if text.casefold() in MISSING:
+        if text.casefold() in MISSING | self.missing_texts:
             return None
         found = DATE.match(text)
         try:
@@ -229,11 +256,19 @@ class SheetReader:
         return cells[self.columns[role]] if role in self.columns else default
 
 
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
 def _why_no_number(text: str) -> str:
     if DATE.match(text):
         return "a date: a spreadsheet made one of what was typed; format the column as text"
+    if text == "#NULL!":
+        return 'how SPSS writes a missing value; if so, write missing = ["#NULL!"] under [ratings]'
     if text.startswith("#"):
         return "an error of a formula: correct it in the spreadsheet"
+    if text.upper() in ("TRUE", "FALSE"):
+        return "yes or no: a spreadsheet makes it of 1 and 0; export the numbers"
     if re.fullmatch(r"[+-]?\d+,\d+", text):
         return "a decimal takes a point"
     return "not a number"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ COLUMNS = ["participant", "session", "rater", "scale", "item", "value"]
 """Columns of the tidy table of ratings; "date" follows where a sheet has one."""
 
 PROBLEMS_SHOWN = 20
+WORDS = re.compile(r"(?!(?i:true|false|#.*)$)\D+")
 CODES_FOR_MISSING = ("8", "9", "88", "99", "888", "999", "8888", "9999")
 
 _logger = logging.getLogger(__name__)
@@ -155,6 +157,12 @@ def _message(problems: Sequence[str], found: _Found) -> str:
     rows = "row" if len(problems) == 1 else "rows"
     advice = f"Correct the {rows}, or see 'emoclip-clinic scales show {found.scale.id}'."
     advised = [advice, *_suggestions(found.refused, len(found.rated))]
+    unnamed = set[str]().union(*(one.unnamed_sessions for one in found.readers))
+    advised += [
+        "Where rows without a session are of one, say of which under [ratings] in study.toml: "
+        f'sessions = {{"{text}" = "01"}}.'
+        for text in sorted(unnamed)
+    ]
     if len(problems) == 1:
         return " ".join([f"{problems[0].rstrip('.')}.", *advised])
     shown = [*problems[:PROBLEMS_SHOWN]]
@@ -165,7 +173,7 @@ def _message(problems: Sequence[str], found: _Found) -> str:
 
 def _suggestions(refused: Counter[str], n_rated: int) -> Iterator[str]:
     """Say what rule the user may want, where the same text is refused again and again."""
-    words = {text: n for text, n in refused.items() if not any(sign.isdigit() for sign in text)}
+    words = {text: n for text, n in refused.items() if re.fullmatch(WORDS, text)}
     if sum(words.values()) > n_rated:
         yield (
             f"Most ratings are words ({', '.join(list(words)[:4])}): export the numbers in place "

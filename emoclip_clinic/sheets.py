@@ -38,8 +38,10 @@ class Column:
     """Lowest value that it may hold."""
     maximum: float | None = None
     """Highest value that it may hold."""
-    derived: bool = False
-    """Whether it was computed from other columns, so that it is no item."""
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """Values that the file itself calls missing, and in how many cells; those cells are empty."""
+    no_item: bool = False
+    """Whether it was computed from other columns, or is one box of several: no item by itself."""
 
 
 @dataclass(frozen=True)

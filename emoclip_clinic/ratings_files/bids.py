@@ -57,7 +57,7 @@ def _column(said: Any) -> Column:
         else {},
         minimum=_number(said.get("MinValue", said.get("Minimum"))),
         maximum=_number(said.get("MaxValue", said.get("Maximum"))),
-        derived=said.get("Derivative") is True,
+        no_item=said.get("Derivative") is True,
     )
 
 

@@ -81,7 +81,7 @@ def _only_one(
     raise RatingsError(
         f"{name}: {which} {'has' if len(found) < 2 else 'have'} items of "
         f"{names.scale.abbreviation}, and one must. Name it under [ratings] in study.toml: "
-        f'sheet = "{shown[0].title if shown else "NAME"}"; there are '
+        f'sheet = "NAME"; there are '
         f"{', '.join(sheet.title for sheet in shown)}. {' '.join(refusals)}".rstrip()
     )
 
@@ -132,11 +132,12 @@ def read_worksheet(
     header_row = settings.header_row or (records[0][0] if records else 1)
     headings = dict(records).get(header_row, ())
     wanted = [number for number, heading in enumerate(headings) if heading]
-    _refuse_merged(name, worksheet, header_row)
+    _refuse_merged(name, worksheet, header_row, header_row)
     _refuse_unknown_results(name, worksheet, formulas[worksheet.title])
     kept = [(n, tuple(cells[number] for number in wanted)) for n, cells in records]
     # the advice on another header row needs the rows as they are
     sheet = make_sheet(name, kept if len(wanted) > 1 else records, header_row)
+    _refuse_merged(name, worksheet, header_row + 1, worksheet.max_row)
     left_out = [
         get_column_letter(number + 1)
         for number in range(len(headings))
@@ -149,14 +150,13 @@ def read_worksheet(
     )
 
 
-def _refuse_merged(name: str, worksheet: Worksheet, header_row: int) -> None:
+def _refuse_merged(name: str, worksheet: Worksheet, first_row: int, last_row: int) -> None:
     for merged in worksheet.merged_cells.ranges:
-        if merged.max_row >= header_row and merged.size["columns"] * merged.size["rows"] > 1:
-            where = "headings" if merged.min_row <= header_row else "cells"
+        if merged.max_row >= first_row and merged.min_row <= last_row:
             raise RatingsError(
-                f"{name}: the {where} {merged.coord} are merged, so that it is not known which "
-                "cell the text belongs to. Unmerge them and give each column its own heading, or "
-                "each row its own value."
+                f"{name}: the cells {merged.coord} are merged, so that it is not known which row "
+                "and column the text belongs to. Unmerge them, and write a heading over each "
+                "column and a value into each row."
             )
 
 

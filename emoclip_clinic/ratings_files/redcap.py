@@ -124,7 +124,7 @@ def _column(name: str, fields: Mapping[str, _Field]) -> Column:
         return Column()
     if checkbox:
         choice = field.column.levels.get(checkbox.group(2), checkbox.group(2))
-        return Column(f"{field.column.label}: {choice}", {"0": "Unchecked", "1": "Checked"})
+        return Column(f"{field.column.label}: {choice}", no_item=True)
     return field.column
 
 
@@ -208,7 +208,7 @@ def _field(row: Mapping[str, str]) -> _Field:
             levels=_choices(choices) if kind in ("radio", "dropdown", "checkbox") else {},
             minimum=float(low) if NUMBER.fullmatch(low) else None,
             maximum=float(high) if NUMBER.fullmatch(high) else None,
-            derived=kind == "calc",
+            no_item=kind == "calc",
         ),
     )
 

@@ -20,8 +20,8 @@ def read(path: Path) -> Sheet:
     """Read a .sav, .zsav or .por file.
 
     Value labels are never put in place of the numbers; variable labels help to find the items.
-    User-missing values are missing, and a note says how many of each there were. Rows are counted
-    as SPSS counts cases: the first is 1.
+    User-missing values are missing, and the column says how many of each there were. Rows are
+    counted as SPSS counts cases: the first is 1.
 
     Raises
     ------
@@ -43,22 +43,12 @@ def read(path: Path) -> Sheet:
         ) from error
     names = [str(name) for name in table]
     missing = {name: _Missing.of(meta, name) for name in names}
-    declared = Counter(
-        f"{_plain(value)} in {name}"
-        for name in names
-        for value in table[name]
-        if missing[name].holds(value)
-    )
     rows = zip(*(map(missing[name].text, table[name]) for name in names), strict=True)
     return Sheet(
         name=path.name,
         header=tuple(names),
         rows=tuple((n, row) for n, row in enumerate(rows, start=1) if any(row)),
-        columns=tuple(_column(name, meta, missing[name]) for name in names),
-        notes=tuple(
-            f"{what} is missing by the file's own rule: {count} cells"
-            for what, count in declared.items()
-        ),
+        columns=tuple(_column(table[name], name, meta, missing[name]) for name in names),
     )
 
 
@@ -89,11 +79,12 @@ class _Missing:
         return "" if pd.isna(value) or self.holds(value) else _plain(value)
 
 
-def _column(name: str, meta: Any, missing: _Missing) -> Column:
+def _column(values: pd.Series, name: str, meta: Any, missing: _Missing) -> Column:
     levels = meta.variable_value_labels.get(name, {})
     return Column(
         label=meta.column_names_to_labels.get(name) or "",
         levels={_plain(value): text for value, text in levels.items() if not missing.holds(value)},
+        missing=Counter(_plain(value) for value in values if missing.holds(value)),
     )
 
 
