@@ -177,7 +177,8 @@ def _unknown(sheet: Sheet, headings: list[str], names: ItemNames) -> Iterator[st
     if len(headings) == 1:
         yield (
             f"{sheet.name}: column {headings[0]} looks like an item, but "
-            f"{names.scale.abbreviation} has none of that name. {names.hint(headings[0])}If it is none, write "
+            f"{names.scale.abbreviation} has none of that name. {names.hint(headings[0])}"
+            "If it is none, write "
             f'columns = {{"{headings[0]}" = ""}} under [ratings] in study.toml'
         )
     elif headings:

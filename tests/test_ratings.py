@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from emoclip_clinic import ratings
 from emoclip_clinic.errors import RatingsError
-from emoclip_clinic.scale import Item, Prorating, Scale, Subscale
+from emoclip_clinic.scale import Item, Scale, Subscale
 from emoclip_clinic.scales import load_scale
-from emoclip_clinic.scoring import score
+from emoclip_clinic.settings import RatingsSettings
+from tests.rating_scales import PHQ9
 
 CAINS = load_scale("cains")
 PANSS = load_scale("panss")
-DS000030 = Path("formats/bids/ds000030/phenotype")
 
 
 def small_scale(scale_id: str, items: list[Item], scores: tuple[Subscale, ...] = ()) -> Scale:
@@ -276,57 +276,115 @@ def test_tidy_ratings_come_back_as_they_were_written(
     assert cells(back) == [(*key, float(value)) for key, value in rated.items()]
 
 
-def test_real_bprs_ratings_give_the_published_composites(shared: Path) -> None:
-    """The composites of a public data set, made by their authors, are the means of our reading."""
-    groups = {
-        "positive": [9, 10, 11, 12, 14],
-        "negative": [13, 16, 17, 18],
-        "mania": [6, 7, 8, 21, 22, 23],
-        "depanx": [2, 3, 4, 5],
-    }
-    scores = tuple(
-        Subscale(name, name, tuple(map(str, items)), "mean") for name, items in groups.items()
+def ruled(folder: Path, text: str, scale: Scale = PANSS, **rules: object) -> list[str]:
+    """Read under rules; give the notes, after the table's items and values."""
+    notes: list[str] = []
+    table = ratings.read_ratings(
+        sheet(folder, text),
+        scale,
+        notes.append,
+        RatingsSettings(**rules),  # type: ignore[arg-type]
     )
-    plain = small_scale("bprs", [Item(str(n), "", 1, 7) for n in range(1, 25)], scores)
-    # the authors take the mean of what is there
-    rule = Prorating(3, tuple(groups), "the data set's dictionary")
-    scale = Scale(**{**vars(plain), "prorating": rule})
-    path = shared / DS000030 / "bprs.tsv"
-    table = ratings.read_ratings(path, scale, note=[].append)
-    assert table["participant"].nunique() == 142
-    complete = table.groupby("participant")["value"].agg(["count", "sum"]).query("count == 24")
-    assert len(complete) == 139
-    assert complete["sum"].mean() == pytest.approx(44.928058, abs=5e-7)
-    made = score(table, scale).query("kind == 'subscale'")
-    made = made.pivot(index="participant", columns="target", values="value")
-    published = pd.read_csv(path, sep="\t", index_col=0, na_values="n/a")
-    published.index = published.index.str.removeprefix("sub-")
-    for name in groups:
-        expected = published.loc[made.index, f"bprs_{name}"].to_numpy()
-        assert made[name].to_numpy() == pytest.approx(expected, abs=6e-8)
+    return [" ".join(f"{item}={value:g}" for *_, item, value in cells(table)), *notes]
 
 
-def test_real_sentinels_are_refused_one_by_one(shared: Path) -> None:
-    """The 33 cells of -9999 in a public data set are errors, not ratings and not missing."""
-    codes = [*map(str, [*range(1, 16), 17, *range(19, 29)]), "16a", "16b", "18a", "18b"]
-    scale = small_scale("hamilton", [Item(code, "", 0, 4) for code in codes])
+def test_a_code_for_missing_is_missing_only_by_a_rule(tmp_path: Path) -> None:
+    """Without the rule it is refused and the rule suggested; with it, missing and counted."""
+    text = "participant,P1,P2\n1,-9999,3\n2,2,-9999.0\n3,not done,1\n4,Not Done,2\n"
+    message = refusal(tmp_path, text)
+    assert "row 2: PANSS item P1 = -9999; allowed 1-7" in message
+    assert "-9999 occurs 1 times" in message
+    missing = (-9999.0, "not done")
+    table, *notes = ruled(tmp_path, text, missing=missing)
+    assert table == "P2=3 P1=2 P2=1 P2=2"
+    assert "ratings.csv: -9999 means 'not rated' in 1 cell" in notes
+    assert "ratings.csv: not done means 'not rated' in 1 cell" in notes
+
+
+def test_the_rule_is_suggested_with_the_count(tmp_path: Path) -> None:
+    """All codes and words that recur stand in one line that can be copied."""
+    rows = "".join(f"{n},99,n.d.,{n % 7 + 1}\n" for n in range(9))
+    message = refusal(tmp_path, f"participant,P1,P2,P3\n{rows}x,1,1,\n")
+    assert "99 occurs 9 times, n.d. occurs 9 times: if it means 'not rated', write" in message
+    assert 'missing = [99, "n.d."] under [ratings] in study.toml' in message
+
+
+def test_a_code_for_missing_that_is_a_rating_is_refused(tmp_path: Path) -> None:
+    """7 cannot be the highest rating and mean not rated at once."""
+    with pytest.raises(RatingsError, match="P1 = 7: an allowed rating, and in missing"):
+        ruled(tmp_path, "participant,P1\n1,7\n", missing=(7.0,))
+
+
+def test_words_in_place_of_numbers_name_the_cure(tmp_path: Path) -> None:
+    """Options of a questionnaire are not turned into numbers by guessing."""
+    text = "participant,phq1,phq2\n1,Not at all,Almost every day\n2,Several days,Not at all\n"
+    message = refusal(tmp_path, text, PHQ9)
+    assert "PHQ-9 item 2 = Almost every day; allowed 0-3 (not a number)" in message
+    assert "Most ratings are words (Not at all, Almost every day, Several days)" in message
+    assert "choices as numbers" in message
+
+
+def test_columns_of_other_names_are_given_in_study_toml(tmp_path: Path) -> None:
+    """Participant, session, rater, date and items may be called anything."""
+    text = "Pat;Besuch;Wer;Am;Wahn\n007;T0;anna;2024-03-05;3\n"
+    rules = {
+        "participant": "Pat", "session": "besuch", "rater": "Wer", "date": "Am",
+        "columns": {"Wahn": "P1"}, "sessions": {"t0": "01"},
+    }  # fmt: skip
+    table = ratings.read_ratings(
+        sheet(tmp_path, text),
+        PANSS,
+        [].append,
+        RatingsSettings(**rules),  # type: ignore[arg-type]
+    )
+    row = ["007", "01", "anna", "panss", "P1", 3.0, "2024-03-05"]
+    assert table.to_numpy().tolist() == [row]
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"participant": "Patient"}, "no column 'Patient', which study.toml names as participant"),
+        (
+            {"columns": {"Delusion": "P1"}},
+            "no file has a column 'delusion'. Did you mean delusions",
+        ),
+        ({"columns": {"Delusions": "panss.P9"}}, "Delusions = 'panss.P9'; PANSS has the items P1"),
+        ({"header_row": 9}, "row 9 must hold the headings"),
+    ],
+)
+def test_a_rule_that_fits_no_file_is_refused(
+    tmp_path: Path, rules: dict[str, object], said: str
+) -> None:
+    """A misspelt heading would silently be a missing item."""
     with pytest.raises(RatingsError) as caught:
-        ratings.read_ratings(shared / DS000030 / "hamilton.tsv", scale, note=[].append)
-    assert "= -9999; allowed 0-4, and an empty cell where it was not rated" in str(caught.value)
-    assert "... and 13 more of 33 problems" in str(caught.value)
+        ruled(tmp_path, "participant,Delusions\n1,3\n", **rules)
+    assert said in str(caught.value)
 
 
-def test_real_sessions_half_filled_in_are_refused(shared: Path) -> None:
-    """Where one row names its session and two do not, the two are named."""
-    path = shared / "formats/bids/eeg_ds003645s_hed_demo/phenotype/KSSSleep.tsv"
-    with pytest.raises(RatingsError) as caught:
-        ratings.read_ratings(path, small_scale("kss", [Item("scale", "", 1, 9)]))
-    lines = str(caught.value).splitlines()
-    assert lines[:2] == [f"KSSSleep.tsv, row {n}: the cell of session is empty" for n in (2, 3)]
+def test_sessions_that_are_named_in_some_rows_only(tmp_path: Path) -> None:
+    """Nobody guesses of which session the others are; a rule says it."""
+    text = "participant,session,P1\n1,n/a,3\n2,ses-02,4\n"
+    assert 'sessions = {"n/a" = "01"}' in refusal(tmp_path, text)
+    settings = RatingsSettings(sessions={"N/A": "01"})
+    table = ratings.read_ratings(sheet(tmp_path, text), PANSS, [].append, settings)
+    assert table["session"].tolist() == ["01", "02"]
 
 
-def test_a_real_questionnaire_needs_a_participant(shared: Path) -> None:
-    """A public table whose ids stand under ObservationID is told which headings are read."""
-    path = shared / "formats/scales/PHQ9_data.first1000.csv"
-    with pytest.raises(RatingsError, match="no column participant; it has ObservationID"):
-        ratings.read_ratings(path, small_scale("phq", [Item("1", "", 0, 3)]))
+def test_rows_without_a_rating_are_counted(tmp_path: Path) -> None:
+    """Controls whom nobody rated are no zeros, and no error."""
+    notes = ruled(tmp_path, "participant,P1\n1,3\n2,n/a\n3,\n")
+    assert "ratings.csv: 2 of 3 rows have no rating of PANSS" in notes
+
+
+def test_totals_of_the_sheet_are_compared_with_ours(tmp_path: Path) -> None:
+    """A wrong sum, a right one, and one whose items are not all there."""
+    items = ",".join(f"phq{n}" for n in range(1, 10))
+    text = f"participant,{items},phq9_total\n1{',1' * 9},9\n2{',2' * 9},17\n3{',2' * 8},,16\n"
+    notes = ruled(tmp_path, text, PHQ9)
+    assert (
+        "ratings.csv: phq9_total differs in 1 of 2 rows; in 1 rows items are missing and no total "
+        "is made; ours is computed from the items"
+    ) in notes
+    notes = ruled(tmp_path, text.replace(",17", ",18"), PHQ9)
+    assert any("phq9_total is as computed" in text for text in notes)

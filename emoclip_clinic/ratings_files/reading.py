@@ -66,4 +66,5 @@ def read(path: Path, scale: Scale, settings: RatingsSettings, folder: Path) -> S
 
 def sidecars(path: Path) -> list[Path]:
     """List the files beside a rating sheet that are read with it."""
-    return [beside] if (beside := bids.sidecar(path)).is_file() else []
+    beside = bids.sidecar(path)
+    return [beside] if path.suffix.lower() == ".tsv" and beside.is_file() else []
