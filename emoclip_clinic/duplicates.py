@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from emoclip_clinic.rating_cells import Cell, Visit
+from emoclip_clinic.rating_cells import Cell, Visit, counted
 from emoclip_clinic.scale import Scale
 
 __all__ = ["pasted_twice", "resolve"]
@@ -68,8 +68,8 @@ def _resolved(repeated: Sequence[Sequence[Rated]], rule: str) -> Iterator[str]:
         visits = {group[0][0].visit.key for group in repeated}
         unequal = sum(len({value for _, value in group}) > 1 for group in repeated)
         yield (
-            f"{len(repeated)} ratings of {len(visits)} visits were given twice or more, "
-            f'{unequal} of them unequal; duplicates = "{rule}" was taken'
+            f"{counted(len(repeated), 'rating')} of {counted(len(visits), 'visit')} given twice "
+            f'or more, {unequal} of them unequal; duplicates = "{rule}" was taken'
         )
 
 
@@ -81,8 +81,8 @@ def _in_one_row(repeated: Sequence[Sequence[Rated]], scale: Scale) -> Iterator[s
     for (file, code, *headings), count in columns.items():
         yield (
             f"{file}: {scale.abbreviation} item {code} is rated in {' and '.join(headings)} at "
-            f"once in {count} rows, and only one of them counts. Leave one out under [ratings] in "
-            f'study.toml: columns = {{"{headings[-1]}" = ""}}'
+            f"once in {counted(count, 'row')}, and only one of them counts. Leave one out under "
+            f'[ratings] in study.toml: columns = {{"{headings[-1]}" = ""}}'
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from emoclip_clinic.rating_cells import Visit
+from emoclip_clinic.rating_cells import Visit, counted
 from emoclip_clinic.scale import Scale
 from emoclip_clinic.scoring import score
 
@@ -43,8 +43,12 @@ def compare(
         pairs = [(value, own) for value, own in known if own is not None]
         differing = sum(abs(value - own) > ROUNDING for value, own in pairs)
         text = f"{cells[0][0].file}: {heading} "
-        text += f"differs in {differing} of {len(pairs)} rows" if differing else "is as computed"
+        text += (
+            f"differs in {differing} of {counted(len(pairs), 'row')}"
+            if differing
+            else "is as computed"
+        )
         if incomplete := len(known) - len(pairs):
-            text += f"; in {incomplete} rows items are missing and no {target} is made"
+            text += f"; in {counted(incomplete, 'row')} items are missing and no {target} is made"
         notes.append(f"{text}; ours is computed from the items")
     return notes

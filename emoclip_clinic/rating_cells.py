@@ -16,7 +16,7 @@ from emoclip_clinic.scale import Item
 from emoclip_clinic.settings import RatingsSettings
 from emoclip_clinic.sheets import MISSING, NUMBER, Sheet
 
-__all__ = ["DEFAULT_RATER", "Cell", "SheetReader", "Visit"]
+__all__ = ["DEFAULT_RATER", "Cell", "SheetReader", "Visit", "counted"]
 
 DEFAULT_RATER = "rater1"
 """The rater of a sheet that has no column for it."""
@@ -103,7 +103,7 @@ class SheetReader:
                 rated.add(cell.visit)
                 yield cell, value
         for text, count in self.sentinels.items():
-            self.note(f"{self.sheet.name}: {text} means 'not rated' in {_cells(count)}")
+            self.note(f"{self.sheet.name}: {text} means 'not rated' in {counted(count, 'cell')}")
         empty = self.visits - rated
         if rated and empty:
             self.note(
@@ -171,7 +171,7 @@ class SheetReader:
             for text, count in self.sheet.column(column).missing.items():
                 self.note(
                     f"{name}: {scale} item {item.code}: {text} is 'missing' by the file's own "
-                    f"rule, in {_cells(count)}"
+                    f"rule, in {counted(count, 'cell')}"
                 )
         codes = {item.code for item in found.items.values()}
         absent = [code for code in self.scale.codes if code not in codes]
@@ -256,8 +256,9 @@ class SheetReader:
         return cells[self.columns[role]] if role in self.columns else default
 
 
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
+def counted(n: int, word: str) -> str:
+    """Write a number and what it counts: "1 cell", "3 cells"."""
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def _why_no_number(text: str) -> str:

@@ -16,7 +16,7 @@ from emoclip_clinic.errors import RatingsError
 from emoclip_clinic.headings import column_of
 from emoclip_clinic.item_columns import mapped_items
 from emoclip_clinic.item_names import ItemNames
-from emoclip_clinic.rating_cells import DEFAULT_RATER, Cell, Note, SheetReader
+from emoclip_clinic.rating_cells import DEFAULT_RATER, Cell, Note, SheetReader, counted
 from emoclip_clinic.recordings import DEFAULT_SESSION
 from emoclip_clinic.resources import close_matches
 from emoclip_clinic.scale import Scale
@@ -186,10 +186,10 @@ def _suggestions(refused: Counter[str], n_rated: int) -> Iterator[str]:
         text for text, n in refused.most_common() if _is_code(text, n) or words.get(text, 0) > 1
     ]
     if codes:
-        counted = ", ".join(f"{text} occurs {refused[text]} times" for text in codes)
+        found = ", ".join(f"{text} occurs {counted(refused[text], 'time')}" for text in codes)
         listed = ", ".join(text if NUMBER.fullmatch(text) else f'"{text}"' for text in codes)
         yield (
-            f"{counted}: if it means 'not rated', write missing = [{listed}] under [ratings] in "
+            f"{found}: if it means 'not rated', write missing = [{listed}] under [ratings] in "
             "study.toml."
         )
 

@@ -72,7 +72,13 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
 def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
     if isinstance(kind, UnionType):
         options = [option for option in get_args(kind) if option is not NoneType]
-        kind = type(value) if type(value) in options else options[0]
+        # TOML writes a number without a fraction as a whole number
+        given = float if type(value) is int and float in options else type(value)
+        if len(options) > 1 and given not in options:
+            words = " or ".join(map(_words, options))
+            problems.append(f"{where} = {value!r}; allowed: {words}")
+            return None
+        kind = given if given in options else options[0]
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return build(kind, value, where, problems)  # type: ignore[arg-type]
     if get_origin(kind) is tuple and isinstance(value, list):

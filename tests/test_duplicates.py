@@ -33,7 +33,7 @@ def test_a_rule_says_which_rating_counts(tmp_path: Path, rule: str, value: float
     found = table[table["participant"] == "1"].set_index("item")["value"]
     assert found.to_dict() == {"1": value, "2": 2.0}
     assert not table.duplicated(["participant", "item"]).any()
-    said = "2 ratings of 1 visits were given twice or more, 1 of them unequal"
+    said = "2 ratings of 1 visit given twice or more, 1 of them unequal"
     assert f'{said}; duplicates = "{rule}" was taken' in notes
 
 

@@ -293,7 +293,7 @@ def test_a_code_for_missing_is_missing_only_by_a_rule(tmp_path: Path) -> None:
     text = "participant,P1,P2\n1,-9999,3\n2,2,-9999.0\n3,not done,1\n4,Not Done,2\n"
     message = refusal(tmp_path, text)
     assert "row 2: PANSS item P1 = -9999; allowed 1-7" in message
-    assert "-9999 occurs 1 times" in message
+    assert "-9999 occurs 1 time" in message
     missing = (-9999.0, "not done")
     table, *notes = ruled(tmp_path, text, missing=missing)
     assert table == "P2=3 P1=2 P2=1 P2=2"
@@ -383,7 +383,7 @@ def test_totals_of_the_sheet_are_compared_with_ours(tmp_path: Path) -> None:
     text = f"participant,{items},phq9_total\n1{',1' * 9},9\n2{',2' * 9},17\n3{',2' * 8},,16\n"
     notes = ruled(tmp_path, text, PHQ9)
     assert (
-        "ratings.csv: phq9_total differs in 1 of 2 rows; in 1 rows items are missing and no total "
+        "ratings.csv: phq9_total differs in 1 of 2 rows; in 1 row items are missing and no total "
         "is made; ours is computed from the items"
     ) in notes
     notes = ruled(tmp_path, text.replace(",17", ",18"), PHQ9)

@@ -12,6 +12,7 @@ from emoclip_clinic import files, matching, ratings, ratings_files, scales
 from emoclip_clinic.errors import RatingsError
 from emoclip_clinic.pipeline._stage import StageResult
 from emoclip_clinic.pipeline.sources import VISIT, Rated, read_rated
+from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import exclusion_table, read_recordings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 
@@ -99,8 +100,9 @@ def check_ratings(study: Study, scale_id: str) -> StageResult:
     sheets = [study.relative(path) for path in study.ratings_files(scale_id)]
     return StageResult(
         stage="ratings check",
-        message=f"{found['n_participants']} participants, {len(found['sessions'])} sessions, "
-        f"{len(found['raters'])} raters: {found['n_ratings']} ratings of "
+        message=f"{counted(found['n_participants'], 'participant')}, "
+        f"{counted(len(found['sessions']), 'session')}, "
+        f"{counted(len(found['raters']), 'rater')}: {found['n_ratings']} ratings of "
         f"{rated.scale.abbreviation}, {sum(found['missing'].values())} missing.",
         exclusions=exclusions,
         notes=(f"read: {', '.join(sheets)}", *_sentences(found), *rated.notes, *hints),
@@ -130,7 +132,8 @@ def _sentences(found: dict[str, Any]) -> list[str]:
     visits = found["n_rated_visits"]
     sentences = [
         f"sessions: {', '.join(found['sessions'])}",
-        "raters: " + ", ".join(f"{name} ({n} visits)" for name, n in found["raters"].items()),
+        "raters: "
+        + ", ".join(f"{name} ({counted(n, 'visit')})" for name, n in found["raters"].items()),
     ]
     if found["missing"]:
         counts = ", ".join(f"{code} ({n})" for code, n in found["missing"].items())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emoclip_clinic import participants, ratings, ratings_files, scales, scoring
 from emoclip_clinic.encoder import ENCODERS
 from emoclip_clinic.errors import RatingsError, StudyError
+from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import read_recordings
 from emoclip_clinic.resources import close_matches, find
 from emoclip_clinic.scale import Scale
@@ -90,7 +91,9 @@ def _of_consensus(scored: pd.DataFrame, rule: str, notes: list[str]) -> pd.DataF
         )
     lost = len(scored[VISIT].drop_duplicates()) - len(own[VISIT].drop_duplicates())
     if lost:
-        notes.append(f"{lost} visits have no rating of {rater}, whose ratings are the consensus")
+        notes.append(
+            f"{counted(lost, 'visit')} without a rating of {rater}, whose ratings are the consensus"
+        )
     return own
 
 

@@ -204,7 +204,7 @@ REFUSED = [
     ("excel/utf8-sheet-names.xlsx", PLAIN, {}, "there are µ, ∂"),
     ("excel/messy_uc.xlsx", PLAIN, {}, "write header_row = 7"),
     ("excel/messy_uc.xlsx", one("end_na", 0, 200), {"participant": "pat_id", "header_row": 7},
-     "-99 occurs 1 times"),
+     "-99 occurs 1 time"),
     ("excel/messy_aki.xlsx", PLAIN, {}, "write header_row = 5"),
     ("excel/messy_aki.xlsx", one("DAY2GFR`", 0, 99), {"participant": "study_id", "header_row": 5},
      "cell I7: X item 1 = 19 but poor collecti..."),
