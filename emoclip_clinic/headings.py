@@ -39,8 +39,9 @@ def roles(sheet: Sheet, settings: RatingsSettings) -> dict[str, int]:
         There is no column for the participant, none of a name that study.toml gives, or a heading
         for a role is there twice.
     """
+    mapped = {heading.casefold() for heading in settings.columns}
     headings = [
-        "" if heading in settings.columns else re.sub(r"[\s-]+", "_", heading.casefold())
+        "" if heading.casefold() in mapped else re.sub(r"[\s-]+", "_", heading.casefold())
         for heading in sheet.header
     ]
     found = {}

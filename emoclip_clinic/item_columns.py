@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from emoclip_clinic.headings import column_of
@@ -11,7 +11,7 @@ from emoclip_clinic.item_names import ItemNames, alternatives, plain
 from emoclip_clinic.scale import Item
 from emoclip_clinic.sheets import NUMBER, Column, Sheet
 
-__all__ = ["ItemColumns", "find_columns", "mapped_items"]
+__all__ = ["ItemColumns", "find_columns", "items_called", "mapped_items"]
 
 
 @dataclass
@@ -91,7 +91,12 @@ def find_columns(
     numbers = {column_of(sheet, heading): item for heading, item in mapped.items()}
     named = {number: item for number, item in numbers.items() if number is not None}
     settled = set(filter(None, named.values()))
-    counts = _prefix_counts(sheet, names, {*named, *_computed(sheet)})
+    own = [
+        heading
+        for number, heading in enumerate(sheet.header)
+        if number not in named and not sheet.column(number).no_item
+    ]
+    counts = _prefix_counts(own, names)
     for number, heading in enumerate(sheet.header):
         if number in taken:
             continue
@@ -118,16 +123,19 @@ def find_columns(
     return columns
 
 
-def _computed(sheet: Sheet) -> set[int]:
-    return {number for number, column in enumerate(sheet.columns) if column.no_item}
+def items_called(texts: Iterable[str], names: ItemNames) -> dict[str, Item]:
+    """Find the items that the texts of a long sheet name; a text that can be several names none."""
+    texts = list(texts)
+    counts = _prefix_counts(texts, names)
+    found = {text: _items_of(Column(), text, names, counts) for text in texts}
+    return {text: items[0] for text, items in found.items() if len(items) == 1}
 
 
-def _prefix_counts(sheet: Sheet, names: ItemNames, without: Container[int]) -> Counter[str]:
+def _prefix_counts(headings: Iterable[str], names: ItemNames) -> Counter[str]:
     """Count the different items that each prefix makes of the headings."""
     found = {
         (prefix, item.code)
-        for number, heading in enumerate(sheet.header)
-        if number not in without
+        for heading in headings
         for prefix, item in names.candidates(heading).items()
     }
     return Counter(prefix for prefix, _ in found)

@@ -61,15 +61,6 @@ class ItemNames:
                 found[prefix] = self.codes[code]
         return found
 
-    def find(self, name: str) -> Item | None:
-        """Find the one item that a name can mean: "P1", "p01", "panss_p1"; None if there is none.
-
-        Where "bdi21" could be item 1 of "bdi2" or item 21 of "bdi", the bare code comes first, then
-        the longest name of the scale.
-        """
-        found = self.candidates(name)
-        return found[min(found, key=lambda prefix: (prefix != "", -len(prefix)))] if found else None
-
     def hint(self, name: str) -> str:
         """'Did you mean ...? ' for the code of an unknown item, or an empty text."""
         bare = plain(name).removeprefix(self.names[0]).removeprefix("item")

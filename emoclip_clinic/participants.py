@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emoclip_clinic.errors import StudyError
+from emoclip_clinic.errors import RatingsError, StudyError
 from emoclip_clinic.resources import close_matches
+from emoclip_clinic.sheets import MISSING, NUMBER, read_sheet
 
 __all__ = ["covariates", "read_participants"]
 
-MISSING = ["", "n/a", "N/A", "NA", "NaN", "nan"]
-TEXTS = {"participant": str, "participant_id": str, "site": str}
+TEXTS = ("participant", "participant_id", "site")
 """Columns that are text, also where they look like numbers: 007 is no 7."""
-NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 MEANT_AS_NUMBER = re.compile(r"[<>]?\s*[+-]?[0-9]+([.,][0-9]*)?\s*\+?")
 """A number, also with a decimal comma, or cut off so that nobody is known by a high age."""
 
@@ -30,8 +28,8 @@ def read_participants(path: Path) -> pd.DataFrame:
     Parameters
     ----------
     path
-        UTF-8, with commas, or with tabs where it ends in .tsv. What participants.json says of the
-        values is not put in their place.
+        UTF-8, with commas, semicolons or tabs. What participants.json says of the values is not
+        put in their place.
 
     Returns
     -------
@@ -61,20 +59,23 @@ def read_participants(path: Path) -> pd.DataFrame:
 
 def _table(path: Path) -> pd.DataFrame:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return pd.read_csv(
-            io.StringIO(text),
-            sep="\t" if path.suffix == ".tsv" else ",",
-            dtype=TEXTS,
-            na_values=MISSING,
-            keep_default_na=False,
-            skipinitialspace=True,
-        )
-    except (OSError, ValueError) as error:
-        raise StudyError(
-            f"{path.name} cannot be read as a table: {error}. Save it as 'CSV UTF-8', or with tabs "
-            "where it ends in .tsv."
-        ) from error
+        sheet = read_sheet(path)
+    except RatingsError as error:
+        raise StudyError(str(error)) from error
+    rows = [[None if cell.casefold() in MISSING else cell for cell in row] for _, row in sheet.rows]
+    table = pd.DataFrame(rows, columns=list(sheet.header), dtype="str")
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise StudyError(f"{path.name} has two columns {twice[0]}. Rename or delete one of them.")
+    return pd.DataFrame(
+        {name: table[name] if name in TEXTS else _as_typed(table[name]) for name in sheet.header}
+    )
+
+
+def _as_typed(column: pd.Series) -> pd.Series:
+    """Make numbers of a column if every value is one."""
+    numeric = column.dropna().map(lambda text: NUMBER.fullmatch(text) is not None).all()
+    return pd.to_numeric(column) if numeric else column
 
 
 def covariates(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

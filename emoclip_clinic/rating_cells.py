@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from emoclip_clinic.headings import roles
-from emoclip_clinic.item_columns import ItemColumns, find_columns, mapped_items
+from emoclip_clinic.item_columns import ItemColumns, find_columns, items_called, mapped_items
 from emoclip_clinic.item_names import ItemNames
 from emoclip_clinic.recordings import DEFAULT_SESSION
 from emoclip_clinic.scale import Item
@@ -182,15 +182,17 @@ class SheetReader:
             self.note(f"{name}: columns that are no {scale} item, left out: {', '.join(others)}")
 
     def _long(self) -> Iterator[Cell]:
-        for visit, cells in self._rows([self.columns["value"]]):
-            code, column = cells[self.columns["item"]], self.columns["value"]
-            item = self.names.find(code)
-            if item is None:
+        codes, column = self.columns["item"], self.columns["value"]
+        rows = [*self._rows([column])]
+        called = items_called({cells[codes] for _, cells in rows}, self.names)
+        for visit, cells in rows:
+            code = cells[codes]
+            if code not in called:
                 text = f"{self.scale.abbreviation} has no item {code}. {self.names.hint(code)}"
-                self._problem(self.sheet.place(visit.row, self.columns["item"]), text.strip())
+                self._problem(self.sheet.place(visit.row, codes), text.strip())
             else:
                 place = self.sheet.place(visit.row, column)
-                yield Cell(visit, place, item, cells[column], code)
+                yield Cell(visit, place, called[code], cells[column], code)
 
     def _rows(self, rated: Collection[int]) -> Iterator[tuple[Visit, tuple[str, ...]]]:
         """Yield the rows of this scale; `rated` are the columns in which ratings stand."""

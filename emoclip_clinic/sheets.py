@@ -168,7 +168,9 @@ def _text(path: Path) -> str:
     if "\0" in text:
         raise RatingsError(f"{path.name} is not a text file. Save the sheet as 'CSV UTF-8'.")
     if not text.strip():
-        raise RatingsError(f"{path.name} is empty. Row 1 holds the headings, then a row a rating.")
+        raise RatingsError(
+            f"{path.name} is empty. Row 1 holds the headings, the rows below it the values."
+        )
     return text
 
 

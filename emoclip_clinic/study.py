@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import platform
@@ -226,9 +227,12 @@ class Study:
     def _reading_of_ratings(self, inputs: list[Path]) -> dict[str, str]:
         """Say what else decides what is read from the rating sheets among the inputs."""
         rules = self.settings.ratings
-        names = [self.relative(self.path / name.replace("{scale}", "*")) for name in rules.files]
+        names = [glob.escape(self.relative(self.path / name)) for name in rules.files]
+        patterns = [name.replace("{scale}", "*") for name in names]
         sheets = [
-            path for path in inputs if any(fnmatchcase(self.relative(path), name) for name in names)
+            path
+            for path in inputs
+            if any(fnmatchcase(self.relative(path), pattern) for pattern in patterns)
         ]
         if not sheets:
             return {}

@@ -48,9 +48,10 @@ def test_no_file_is_nobody(tmp_path: Path) -> None:
     [
         ("id,age\n1,2\n", "has no column participant"),
         ("participant,age\n1,2\nsub-1,3\n", "participant 1 is in it twice"),
-        ("participant,age\n1,2,3,4\n1,2\n1,2,3,4,5\n", "cannot be read as a table"),
-        ("participant,age\nJos\u00e9,2\n", "Save it as 'CSV UTF-8'"),
-        ("", "cannot be read as a table"),
+        ("participant,age,sex\n1,40,5,F\n", "row 2 has 4 cells, the header has 3"),
+        ("participant,age,age\n1,2,3\n", "has two columns age"),
+        ("participant,age\nJos\u00e9,2\n", "Save the sheet as 'CSV UTF-8'"),
+        ("", "is empty"),
     ],
 )
 def test_what_is_no_table_of_participants(tmp_path: Path, text: str, said: str) -> None:
@@ -63,9 +64,9 @@ def test_what_is_no_table_of_participants(tmp_path: Path, text: str, said: str) 
 
 def test_two_tables_of_participants_are_one_too_many(tmp_path: Path) -> None:
     """Which of the two counts is not guessed."""
-    write(tmp_path, "participant\n1\n", "participants.tsv")
+    write(tmp_path, "participant\tage\n1\t2\n", "participants.tsv")
     with pytest.raises(StudyError, match="keep one of them"):
-        read_participants(write(tmp_path, "participant\n1\n"))
+        read_participants(write(tmp_path, "participant,age\n1,2\n"))
 
 
 def test_numbers_are_floats_and_words_are_categories(tmp_path: Path) -> None:

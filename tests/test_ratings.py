@@ -14,7 +14,7 @@ from emoclip_clinic.errors import RatingsError
 from emoclip_clinic.scale import Item, Scale, Subscale
 from emoclip_clinic.scales import load_scale
 from emoclip_clinic.settings import RatingsSettings
-from tests.rating_scales import PHQ9
+from tests.rating_scales import BPRS, PHQ9
 
 CAINS = load_scale("cains")
 PANSS = load_scale("panss")
@@ -369,6 +369,14 @@ def test_sessions_that_are_named_in_some_rows_only(tmp_path: Path) -> None:
     settings = RatingsSettings(sessions={"N/A": "01"})
     table = ratings.read_ratings(sheet(tmp_path, text), PANSS, [].append, settings)
     assert table["session"].tolist() == ["01", "02"]
+
+
+def test_items_of_a_long_sheet_are_called_as_columns_are(tmp_path: Path) -> None:
+    """By code, by scale and code, or by label; the scale's own name is no item by itself."""
+    text = "participant,item,value\n1,bprs1,1\n1,bprs24,2\n"
+    assert [row[3] for row in cells(read(tmp_path, text, BPRS))] == ["1", "24"]
+    assert "BPRS has no item bprs24" in refusal(tmp_path, text.replace("bprs1", "1"), BPRS)
+    assert cells(read(tmp_path, "participant,item,value\n1,Hostility,3\n"))[0][3] == "P7"
 
 
 def test_rows_without_a_rating_are_counted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,17 @@ def test_a_formula_without_a_kept_result_is_refused(tmp_path: Path) -> None:
     path = book(tmp_path, [HEADER, ("1", "01", "A", "=1+2", 4)])
     text = refusal(path)
     assert "cell D2 holds a formula whose result the file does not have" in text
+
+
+def test_a_formula_whose_result_is_an_empty_text_is_a_missing_rating(tmp_path: Path) -> None:
+    """=IF(x="","",x) is how empty cells are carried over."""
+    path = book(tmp_path, [HEADER, ("1", "01", "A", '=IF(F2="","",F2)', 4)])
+    other = tmp_path / "kept.xlsx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
+        for name in old.namelist():
+            # what a spreadsheet program writes for such a result
+            new.writestr(name, old.read(name).replace(b'<c r="D2">', b'<c r="D2" t="str">'))
+    assert cells(read(other)) == [("1", "01", "A", "P2", 4.0)]
 
 
 def test_the_sheet_with_items_is_read(tmp_path: Path) -> None:

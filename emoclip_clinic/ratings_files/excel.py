@@ -164,7 +164,9 @@ def _refuse_unknown_results(name: str, values: Worksheet, formulas: Worksheet) -
     """Refuse formulas without a kept result: they would be missing ratings."""
     for row in formulas.iter_rows():
         for cell in row:
-            if cell.data_type == "f" and values[cell.coordinate].value is None:
+            kept = values[cell.coordinate]
+            # a result that is an empty text has a type
+            if cell.data_type == "f" and kept.value is None and kept.data_type == "n":
                 raise RatingsError(
                     f"{name}, cell {cell.coordinate} holds a formula whose result the file does "
                     "not have. Open it in a spreadsheet program, save it, and try again."
