@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +57,20 @@ def test_only_a_tsv_has_a_json_beside_it(tmp_path: Path) -> None:
     assert sidecars(tmp_path / "panss.tsv") == [bids.sidecar(tmp_path / "panss.tsv")]
     assert sidecars(tmp_path / "panss.csv") == []
     assert sidecars(tmp_path / "other.tsv") == []
+
+
+def test_a_table_of_text_needs_no_library_for_other_files(tmp_path: Path) -> None:
+    """Openpyxl and pyreadstat are imported where an Excel or SPSS file is read, and only there."""
+    (tmp_path / "a.csv").write_text("participant,P1\n1,2\n")
+    code = (
+        "import sys; from pathlib import Path; from emoclip_clinic import ratings_files, scales;"
+        "from emoclip_clinic.settings import RatingsSettings;"
+        "ratings_files.read(Path(sys.argv[1]), scales.load_scale('panss'), RatingsSettings(), "
+        "Path()); print({'openpyxl', 'pyreadstat', 'torch'} & set(sys.modules))"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.csv")],
+        capture_output=True, text=True, check=True, cwd=root,
+    )  # fmt: skip
+    assert done.stdout.strip() == "set()"

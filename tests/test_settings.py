@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ consensus = "rater:Anna Ö."
     assert settings.ratings.columns == {"HAMD q1": "1", 'a"b': ""}
     assert settings.ratings.missing == (-9999.0, 9.5, "not done")
     assert read_settings(write(tmp_path, to_toml(settings))) == settings
+
+
+GUIDE = (Path(__file__).parents[1] / "docs" / "ratings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
+def test_every_example_of_the_guide_to_ratings_is_allowed(tmp_path: Path, block: str) -> None:
+    """What a reader copies from docs/ratings.md is a study.toml without mistakes."""
+    assert read_settings(write(tmp_path, block)) != Settings()
 
 
 def test_text_of_any_language_survives(tmp_path: Path) -> None:
