@@ -81,9 +81,13 @@ class SheetReader:
         self.missing_texts = {
             one.casefold() for one in self.settings.missing if isinstance(one, str)
         }
+        self.as_filmed = {
+            key.removeprefix("ses-").casefold(): value
+            for key, value in self.settings.sessions.items()
+        }
         # a column of sessions in which nothing stands is none
         sessions = {self._cell(cells, "session").casefold() for _, cells in self.sheet.rows}
-        if sessions <= MISSING - {key.casefold() for key in self.settings.sessions}:
+        if sessions <= MISSING - self.as_filmed.keys():
             self.columns.pop("session", None)
 
     @property
@@ -228,9 +232,8 @@ class SheetReader:
             self.note(f"{self.sheet.name}: rows of other scales, left out: {left_out}")
 
     def _visit(self, row: int, cells: Sequence[str]) -> Visit:
-        given = self._cell(cells, "session", DEFAULT_SESSION)
-        as_filmed = {key.casefold(): value for key, value in self.settings.sessions.items()}
-        session = as_filmed.get(given.casefold(), given)
+        session = self._cell(cells, "session", DEFAULT_SESSION).removeprefix("ses-")
+        session = self.as_filmed.get(session.casefold(), session)
         return Visit(
             self.sheet.name,
             row,

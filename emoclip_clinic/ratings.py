@@ -85,8 +85,9 @@ def read_ratings(
     for sheet in sheets:
         found.take(SheetReader(sheet, names, rules, note))
     kept, problems, notes = duplicates.resolve(found.rated, scale, rules.duplicates)
-    if found.problems + problems:
-        raise RatingsError(_message([*found.problems, *problems], found))
+    if found.problems or problems:
+        twice = bool(problems) and rules.duplicates == "error"
+        raise RatingsError(_message([*found.problems, *problems], found, twice))
     if not kept:
         raise RatingsError(
             f"{', '.join(path.name for path in files) or 'no file'}: there is no rating of "
@@ -153,7 +154,7 @@ def _mapping_problems(
     return problems
 
 
-def _message(problems: Sequence[str], found: _Found) -> str:
+def _message(problems: Sequence[str], found: _Found, twice: bool) -> str:
     rows = "row" if len(problems) == 1 else "rows"
     advice = f"Correct the {rows}, or see 'emoclip-clinic scales show {found.scale.id}'."
     advised = [advice, *_suggestions(found.refused, len(found.rated))]
@@ -163,6 +164,11 @@ def _message(problems: Sequence[str], found: _Found) -> str:
         f'sessions = {{"{text}" = "01"}}.'
         for text in sorted(unnamed)
     ]
+    if twice:
+        advised.append(
+            "Delete what was entered or exported twice, or say which rating counts under [ratings] "
+            'in study.toml: duplicates = "first", "last" or "mean".'
+        )
     if len(problems) == 1:
         return " ".join([f"{problems[0].rstrip('.')}.", *advised])
     shown = [*problems[:PROBLEMS_SHOWN]]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from emoclip_clinic.errors import RatingsError
 
-__all__ = ["MISSING", "NUMBER", "Column", "Sheet", "make_sheet", "read_sheet"]
+__all__ = ["MISSING", "NUMBER", "Column", "Sheet", "clean", "make_sheet", "read_sheet"]
 
 MISSING = frozenset({"", "na", "n/a", "nan"})
 """Cells that say "no value", compared in lower case and without spaces around."""
@@ -139,7 +139,7 @@ def read_sheet(path: Path, header_row: int = 0) -> Sheet:
     try:
         delimiter = max(DELIMITERS, key=lambda mark: _n_headings(text, mark, header_row))
         cut = enumerate(_records(text, delimiter, strict=True), start=1)
-        records = [(n, tuple(cell.strip() for cell in row)) for n, row in cut]
+        records = [(n, tuple(map(clean, row))) for n, row in cut]
     except csv.Error as error:
         raise RatingsError(
             f"{path.name} cannot be split into cells ({error}). "
@@ -153,10 +153,17 @@ def _n_headings(text: str, delimiter: str, header_row: int) -> int:
     return next((len(row) for n, row in enumerate(rows, start=1) if n >= header_row), 0)
 
 
+def clean(text: str) -> str:
+    """Write a text as all sheets do, without spaces around.
+
+    An accent is one character or two, as the system that saved it likes: here it is always one.
+    """
+    return unicodedata.normalize("NFC", text).strip()
+
+
 def _text(path: Path) -> str:
     try:
-        # an accent is one character or two, as the system that saved it likes: here always one
-        text = unicodedata.normalize("NFC", path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise RatingsError(
             f"{path} cannot be read: {error.strerror}. Give the path of a CSV or TSV file."

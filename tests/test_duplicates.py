@@ -39,8 +39,12 @@ def test_a_rule_says_which_rating_counts(tmp_path: Path, rule: str, value: float
 
 def test_without_a_rule_both_rows_are_named(tmp_path: Path) -> None:
     """The default is an error."""
-    with pytest.raises(RatingsError, match=r"row 4: participant 1.* item 1, 2 rated already in"):
+    with pytest.raises(RatingsError) as caught:
         read(tmp_path, TWICE, RatingsSettings())
+    assert "row 4: participant 1, session 01, rater rater1: PHQ-9 item 1, 2 rated" in str(
+        caught.value
+    )
+    assert 'duplicates = "first", "last" or "mean"' in str(caught.value)
 
 
 @pytest.mark.parametrize("rule", ["error", "first", "mean"])

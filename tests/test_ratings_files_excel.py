@@ -159,10 +159,13 @@ def test_the_sheet_with_items_is_read(tmp_path: Path) -> None:
         for row in [HEADER, ("9", "01", "A", 1, 1)]:
             second.append(row)
 
-    rows = [HEADER, ("1", "01", "A", 3, 4)]
-    assert len(read(book(tmp_path, rows, more))) == 2
+    rows = [HEADER, ("Jose\u0301", "01", "A", 3, 4)]
+    path = book(tmp_path, rows, more)
+    assert read(path)["participant"].tolist() == ["Jos\u00e9"] * 2
+    sheet = ratings_files.read(path, PANSS, RatingsSettings(), tmp_path)
+    assert sheet.notes == ("other sheets of the workbook, not read: about",)
     path = book(tmp_path, rows, twice)
-    assert "sheet first and ratings.xlsx, sheet second have items of PANSS" in refusal(path)
+    assert "sheets first and second have items of PANSS" in refusal(path)
     assert read(path, sheet="second")["participant"].unique().tolist() == ["9"]
     assert "has no sheet 'third'" in refusal(path, sheet="third")
     assert "It has first, second" in refusal(path, sheet="third")

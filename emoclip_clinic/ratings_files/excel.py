@@ -15,7 +15,7 @@ from emoclip_clinic.headings import roles
 from emoclip_clinic.item_columns import find_columns, mapped_items
 from emoclip_clinic.item_names import ItemNames
 from emoclip_clinic.settings import RatingsSettings
-from emoclip_clinic.sheets import Sheet, make_sheet
+from emoclip_clinic.sheets import Sheet, clean, make_sheet
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell, MergedCell
@@ -67,22 +67,26 @@ def _only_one(
     names: ItemNames,
     settings: RatingsSettings,
 ) -> Sheet:
-    found, refusals = [], []
+    found: dict[str, Sheet] = {}
+    refusals = []
     for worksheet in shown:
         try:
             sheet = read_worksheet(name, worksheet, formulas, settings)
             if _has_items(sheet, names, settings):
-                found.append(sheet)
+                found[worksheet.title] = sheet
         except RatingsError as error:
-            refusals.append(f"{worksheet.title}: {error}")
+            refusals.append(str(error))
+    titles = [worksheet.title for worksheet in shown]
     if len(found) == 1:
-        return found[0]
-    which = " and ".join(sheet.name for sheet in found) or "no sheet"
+        ((title, sheet),) = found.items()
+        others = ", ".join(one for one in titles if one != title)
+        note = f"other sheets of the workbook, not read: {others}"
+        return replace(sheet, notes=(*sheet.notes, note))
+    which = f"sheets {' and '.join(found)} have" if found else "no sheet has"
     raise RatingsError(
-        f"{name}: {which} {'has' if len(found) < 2 else 'have'} items of "
-        f"{names.scale.abbreviation}, and one must. Name it under [ratings] in study.toml: "
-        f'sheet = "NAME"; there are '
-        f"{', '.join(sheet.title for sheet in shown)}. {' '.join(refusals)}".rstrip()
+        f"{name}: {which} items of {names.scale.abbreviation}, and one must. Name it under "
+        f'[ratings] in study.toml: sheet = "NAME"; there are {", ".join(titles)}. '
+        f"{' '.join(refusals)}".rstrip()
     )
 
 
@@ -185,7 +189,7 @@ def _text(cell: Cell | MergedCell) -> str:
         return str(value).upper()
     if isinstance(value, int | float):
         return _number(value, cell.number_format)
-    return "" if value is None else str(value).strip()
+    return "" if value is None else clean(str(value))
 
 
 def _number(value: float, number_format: str) -> str:

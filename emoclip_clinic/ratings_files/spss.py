@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic.errors import RatingsError
-from emoclip_clinic.sheets import Column, Sheet
+from emoclip_clinic.sheets import Column, Sheet, clean
 
 __all__ = ["read"]
 
@@ -95,4 +95,4 @@ def _plain(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         midnight = value.time() == datetime.time()
         return value.date().isoformat() if midnight else value.isoformat(" ", "seconds")
-    return value.isoformat() if isinstance(value, datetime.date) else str(value).strip()
+    return value.isoformat() if isinstance(value, datetime.date) else clean(str(value))
