@@ -79,6 +79,9 @@ def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
             problems.append(f"{where} = {value!r}; allowed: {words}")
             return None
         kind = given if given in options else options[0]
+    if get_origin(kind) is dict and isinstance(value, dict):
+        element = get_args(kind)[1]
+        return {key: _value(element, one, f"{where}.{key}", problems) for key, one in value.items()}
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return build(kind, value, where, problems)  # type: ignore[arg-type]
     if get_origin(kind) is tuple and isinstance(value, list):
@@ -87,9 +90,6 @@ def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
             _value(element, one, f"{where}[{place}]", problems)
             for place, one in enumerate(value, start=1)
         )
-    if get_origin(kind) is dict and isinstance(value, dict):
-        element = get_args(kind)[1]
-        return {key: _value(element, one, f"{where}.{key}", problems) for key, one in value.items()}
     # TOML writes a number without a fraction as a whole number; a boolean is no number
     if kind is float and type(value) is int:
         return float(value)
