@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ from tests.rating_scales import make_scale
 
 PANSS = load_scale("panss")
 CAINS = load_scale("cains")
+
+
+@dataclass(frozen=True)
+class Coded(Item):
+    """An item with a code that counts as 0."""
+
+    counts_zero: tuple[float, ...] = ()
+
+
 HEADER = ("participant", "session", "rater", "P1", "P2")
 
 
@@ -232,13 +242,19 @@ def test_the_workbook_for_raters_comes_back_as_it_was_filled(tmp_path: Path, sca
 
 def test_the_workbook_takes_only_what_is_allowed(tmp_path: Path) -> None:
     """Whole numbers in a range, or a list where not every number is; the header is protected."""
-    scale = make_scale("s", [Item("A1", "First", 0, 4), Item("A2", "Second", 0, 8, (0, 2, 8))])
+    items = [
+        Item("A1", "First", 0, 4),
+        Item("A2", "Second", 0, 8, (0, 2, 8)),
+        Coded("A3", "Third", 0, 2, counts_zero=(3,)),
+    ]
+    scale = make_scale("s", items)
     ratings_files.write_template(tmp_path / "s.xlsx", ratings.template(scale, ["1"]), scale)
     sheet = openpyxl.load_workbook(tmp_path / "s.xlsx")["s"]
     rules = {str(rule.sqref).split(":")[0]: rule for rule in sheet.data_validations.dataValidation}
-    whole, listed = rules["D2"], rules["E2"]
+    whole, listed, coded = rules["D2"], rules["E2"], rules["F2"]
     assert (whole.type, whole.formula1, whole.formula2) == ("whole", "0", "4")
     assert (listed.type, listed.formula1) == ("list", '"0,2,8"')
+    assert (coded.type, coded.formula1) == ("list", '"0,1,2,3"')
     assert sheet.freeze_panes == "D2"
     assert sheet.protection.sheet
     assert sheet["D1"].protection.locked

@@ -85,9 +85,12 @@ def _describe(sheet: Worksheet, scale: Scale, last: int) -> None:
 def _validation(item: Item, scale: Scale) -> DataValidation:
     from openpyxl.worksheet.datavalidation import DataValidation
 
-    if item.allowed:
-        values = ",".join(f"{value:g}" for value in item.allowed)
-        rule = DataValidation(type="list", formula1=f'"{values}"', allow_blank=True)
+    # a code that the scale accepts may lie outside the range
+    whole = range(int(item.minimum), int(item.maximum) + 1)
+    values = [*(item.allowed or whole), *getattr(item, "counts_zero", ())]
+    if len(values) > len(whole) or item.allowed:
+        listed = ",".join(f"{value:g}" for value in values)
+        rule = DataValidation(type="list", formula1=f'"{listed}"', allow_blank=True)
     else:
         rule = DataValidation(
             type="whole",
