@@ -226,6 +226,8 @@ class Study:
 
     def _reading_of_ratings(self, inputs: list[Path]) -> dict[str, str]:
         """Say what else decides what is read from the rating sheets among the inputs."""
+        if not inputs:
+            return {}
         rules = self.settings.ratings
         names = [glob.escape(self.relative(self.path / name)) for name in rules.files]
         patterns = [name.replace("{scale}", "*") for name in names]
