@@ -241,7 +241,7 @@ class Study:
         beside = [one for path in sheets for one in sidecars(path)]
         beside += [self.path / rules.dictionary] if rules.dictionary else []
         return {
-            "[ratings] of study.toml": digest(asdict(rules)),
+            "rules for ratings": digest(asdict(rules)),
             **{self._name(path): self.sha256(path) for path in beside if path.is_file()},
         }
 

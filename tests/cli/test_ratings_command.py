@@ -167,4 +167,4 @@ def test_ratings_are_read_again_when_the_rules_or_the_dictionary_change(folder: 
     (folder / "cains.json").write_text(json.dumps({"cains_1": {"Derivative": True}}))
     assert stamp() != first
     other = Study(folder).stamp("encode", [folder / "study.toml"], {})
-    assert "[ratings] of study.toml" not in other.inputs
+    assert "rules for ratings" not in other.inputs
