@@ -366,9 +366,13 @@ def test_sessions_that_are_named_in_some_rows_only(tmp_path: Path) -> None:
     """Nobody guesses of which session the others are; a rule says it."""
     text = "participant,session,P1\n1,n/a,3\n2,ses-02,4\n"
     assert 'sessions = {"n/a" = "01"}' in refusal(tmp_path, text)
-    settings = RatingsSettings(sessions={"N/A": "01"})
+    settings = RatingsSettings(sessions={"N/A": "ses-01"})
     table = ratings.read_ratings(sheet(tmp_path, text), PANSS, [].append, settings)
     assert table["session"].tolist() == ["01", "02"]
+    nowhere = sheet(tmp_path, text.replace("ses-02", "n/a"))
+    assert set(ratings.read_ratings(nowhere, PANSS, [].append)["session"]) == {"01"}
+    settings = RatingsSettings(sessions={"n/a": "07"})
+    assert set(ratings.read_ratings(nowhere, PANSS, [].append, settings)["session"]) == {"07"}
 
 
 def test_items_of_a_long_sheet_are_called_as_columns_are(tmp_path: Path) -> None:

@@ -169,6 +169,9 @@ def test_the_sheet_with_items_is_read(tmp_path: Path) -> None:
         for row in [HEADER, ("9", "01", "A", 1, 1)]:
             second.append(row)
 
+    def hide(sheet: Worksheet) -> None:
+        sheet.sheet_state = "hidden"
+
     rows = [HEADER, ("Jose\u0301", "01", "A", 3, 4)]
     path = book(tmp_path, rows, more)
     assert read(path)["participant"].tolist() == ["Jos\u00e9"] * 2
@@ -177,6 +180,10 @@ def test_the_sheet_with_items_is_read(tmp_path: Path) -> None:
     path = book(tmp_path, rows, twice)
     assert "sheets first and second have items of PANSS" in refusal(path)
     assert read(path, sheet="second")["participant"].unique().tolist() == ["9"]
+    hidden = book(tmp_path, rows, lambda sheet: (twice(sheet), hide(sheet.parent["second"])))
+    assert read(hidden)["participant"].nunique() == 1
+    assert read(hidden, sheet="second")["participant"].unique().tolist() == ["9"]
+    path = book(tmp_path, rows, twice)
     assert "has no sheet 'third'" in refusal(path, sheet="third")
     assert "It has first, second" in refusal(path, sheet="third")
 
