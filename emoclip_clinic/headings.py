@@ -1,41 +1,32 @@
-"""Which column of a rating sheet is what: participant, rater, items of a scale."""
+"""Which columns of a rating sheet say who was rated, when and by whom."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from emoclip_clinic.errors import RatingsError
 from emoclip_clinic.resources import close_matches
-from emoclip_clinic.scale import Item, Scale
+from emoclip_clinic.settings import RatingsSettings
 from emoclip_clinic.sheets import Sheet
 
-__all__ = ["HEADINGS", "ItemColumns", "find_item", "item_columns", "item_hint", "roles"]
+__all__ = ["HEADINGS", "column_of", "roles"]
 
 HEADINGS = {
-    "participant": ("participant", "participant_id", "subject", "subject_id", "id"),
+    "participant": ("participant", "participant_id", "subject", "subject_id", "record_id", "id"),
     "session": ("session", "session_id", "visit"),
     "rater": ("rater", "rater_id"),
+    "date": ("date", "rating_date"),
     "scale": ("scale",),
     "item": ("item",),
     "value": ("value", "rating", "score"),
 }
 """Headings that are understood; of several, the first. Capitals, spaces and - do not matter."""
 
-
-@dataclass(frozen=True)
-class ItemColumns:
-    """The columns of a wide sheet, as far as a scale is concerned."""
-
-    items: dict[int, Item] = field(default_factory=dict)
-    """Column number to item."""
-    others: list[str] = field(default_factory=list)
-    """Headings that have nothing to do with the scale."""
-    problems: list[str] = field(default_factory=list)
-    """Headings that look like an item and are none, or name an item again."""
+NAMED = ("participant", "session", "rater", "date")
+"""Roles whose heading study.toml may name."""
 
 
-def roles(sheet: Sheet) -> dict[str, int]:
+def roles(sheet: Sheet, settings: RatingsSettings) -> dict[str, int]:
     """Find the columns that are no items.
 
     Returns
@@ -45,67 +36,55 @@ def roles(sheet: Sheet) -> dict[str, int]:
     Raises
     ------
     RatingsError
-        There is no column for the participant.
+        There is no column for the participant, none of a name that study.toml gives, or a heading
+        for a role is there twice.
     """
-    headings = [re.sub(r"[\s-]+", "_", heading.casefold()) for heading in sheet.header]
+    mapped = {heading.casefold() for heading in settings.columns}
+    headings = [
+        "" if heading.casefold() in mapped else re.sub(r"[\s-]+", "_", heading.casefold())
+        for heading in sheet.header
+    ]
     found = {}
     for role, known in HEADINGS.items():
+        named = getattr(settings, role) if role in NAMED else ""
         there = [name for name in known if name in headings]
-        if there:
+        if named:
+            found[role] = _named(sheet, role, named)
+        elif there:
             found[role] = headings.index(there[0])
+            _require_once(sheet, headings.count(there[0]), sheet.header[found[role]])
     if "participant" not in found:
         raise RatingsError(
             f"{sheet.name} has no column participant; it has {', '.join(sheet.header[:12])}. "
-            f"Allowed headings: {', '.join(HEADINGS['participant'])}."
+            f"Allowed headings: {', '.join(HEADINGS['participant'])}; write another one under "
+            '[ratings] in study.toml: participant = "HEADING". If the headings stand in a lower '
+            "row, header_row says in which."
         )
     return found
 
 
-def find_item(name: str, scale: Scale) -> Item | None:
-    """Find an item by its code, alone or after the scale's id: "P1", "p01", "panss_p1"."""
-    return _by_plain_code(scale).get(_plain(name, scale))
+def column_of(sheet: Sheet, heading: str) -> int | None:
+    """Find the column of that heading, capitals aside; None where there is none."""
+    plain = [one.casefold() for one in sheet.header]
+    return plain.index(heading.casefold()) if heading.casefold() in plain else None
 
 
-def item_hint(name: str, scale: Scale) -> str:
-    """'Did you mean ...? ' for the code of an unknown item, or an empty text."""
-    return close_matches(_plain(name, scale), list(_by_plain_code(scale)))
+def _named(sheet: Sheet, role: str, heading: str) -> int:
+    number = column_of(sheet, heading)
+    if number is None:
+        raise RatingsError(
+            f"{sheet.name} has no column {heading!r}, which study.toml names as {role} under "
+            f"[ratings]. {close_matches(heading, [one.casefold() for one in sheet.header])}"
+            f"It has {', '.join(sheet.header[:12])}."
+        )
+    _require_once(
+        sheet, [one.casefold() for one in sheet.header].count(heading.casefold()), heading
+    )
+    return number
 
 
-def item_columns(sheet: Sheet, scale: Scale, taken: dict[str, int]) -> ItemColumns:
-    """Sort the columns of a wide sheet, but for those of `taken`, into items and others."""
-    columns = ItemColumns()
-    for number, heading in enumerate(sheet.header):
-        item = find_item(heading, scale)
-        if number in taken.values():
-            continue
-        if item is None and not _resembles_item(heading, scale):
-            columns.others.append(heading)
-        elif item is None:
-            columns.problems.append(
-                f"{sheet.name}: column {heading} looks like an item, but {scale.abbreviation} has "
-                f"none of that name. {item_hint(heading, scale)}".rstrip()
-            )
-        elif item in columns.items.values():
-            columns.problems.append(
-                f"{sheet.name}: column {heading} is a second one for {scale.abbreviation} "
-                f"item {item.code}"
-            )
-        else:
-            columns.items[number] = item
-    return columns
-
-
-def _by_plain_code(scale: Scale) -> dict[str, Item]:
-    return {_plain(item.code, scale): item for item in scale.items}
-
-
-def _plain(name: str, scale: Scale) -> str:
-    text = re.sub(r"[\W_]", "", name.casefold())
-    text = text.removeprefix(re.sub(r"[-_]", "", scale.id)).removeprefix("item")
-    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", text)
-
-
-def _resembles_item(heading: str, scale: Scale) -> bool:
-    # what stands before the number in the codes: p, n, g in PANSS, nothing in CAINS
-    stems = {re.sub(r"[0-9].*", "", code) for code in _by_plain_code(scale)}
-    return re.sub(r"[0-9]+[a-z]?$", "", _plain(heading, scale)) in stems
+def _require_once(sheet: Sheet, count: int, heading: str) -> None:
+    if count > 1:
+        raise RatingsError(
+            f"{sheet.name} has {count} columns {heading}: which of them counts? Rename the others."
+        )

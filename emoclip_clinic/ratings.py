@@ -1,76 +1,72 @@
-"""Ratings as clinicians hand them in: read from CSV, checked item by item against the scale."""
+"""Ratings as clinicians hand them in, checked item by item against the scale."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
+from emoclip_clinic import duplicates, given_scores
 from emoclip_clinic.errors import RatingsError
-from emoclip_clinic.headings import find_item, item_columns, item_hint, roles
+from emoclip_clinic.headings import column_of
+from emoclip_clinic.item_columns import mapped_items
+from emoclip_clinic.item_names import ItemNames
+from emoclip_clinic.rating_cells import DEFAULT_RATER, Cell, Note, SheetReader, counted
 from emoclip_clinic.recordings import DEFAULT_SESSION
-from emoclip_clinic.scale import Item, Scale
-from emoclip_clinic.sheets import MISSING, Sheet, read_sheet
+from emoclip_clinic.resources import close_matches
+from emoclip_clinic.scale import Scale
+from emoclip_clinic.settings import RatingsSettings
+from emoclip_clinic.sheets import NUMBER, Sheet, read_sheet
 
 __all__ = ["COLUMNS", "DEFAULT_RATER", "read_ratings", "template"]
 
 COLUMNS = ["participant", "session", "rater", "scale", "item", "value"]
-"""Columns of the tidy table of ratings."""
+"""Columns of the tidy table of ratings; "date" follows where a sheet has one."""
 
-DEFAULT_RATER = "rater1"
-"""The rater of a sheet that has no column for it."""
-
-NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 PROBLEMS_SHOWN = 20
-CELL_SHOWN = 20
+WORDS = re.compile(r"(?!(?i:true|false|#.*)$)\D+")
+CODES_FOR_MISSING = ("8", "9", "88", "99", "888", "999", "8888", "9999")
 
-Note = Callable[[str], object]
 _logger = logging.getLogger(__name__)
-
-
-class _Cell(NamedTuple):
-    """One rating as it was typed."""
-
-    file: str
-    row: int
-    participant: str
-    session: str
-    rater: str
-    item: Item
-    text: str
 
 
 def read_ratings(
     paths: str | Path | Iterable[str | Path],
     scale: Scale,
     note: Note = _logger.warning,
+    settings: RatingsSettings | None = None,
+    read: Callable[[Path], Sheet] | None = None,
 ) -> pd.DataFrame:
     """Read rating sheets, wide (a column an item) or long (a row a rating), of several raters.
 
     Every sheet needs a column participant; session is "01" and rater "rater1" where the sheet has
     no such column. A long sheet has the columns item and value. An item is named by its code,
-    alone or after the scale's id: "P1", "p01", "panss_p1". Empty cells, NA, n/a and NaN are
-    missing ratings; missing is never zero. Rows that a column scale gives to another scale, and
-    sheets without an item of this one, are left out.
+    alone or after the scale's name ("P1", "p01", "panss_p1"), by its label, or by `settings`.
+    Empty cells, NA, n/a and NaN are missing ratings; missing is never zero. Rows that a column
+    scale gives to another scale, and sheets without an item of this one, are left out.
 
     Parameters
     ----------
     paths
-        CSV or TSV files in UTF-8.
+        CSV or TSV files in UTF-8, or whatever `read` reads.
     scale
         What the ratings are checked against.
     note
-        Gets a sentence on whatever was left out; logs it unless told otherwise.
+        Gets a sentence on whatever was left out or resolved; logs it unless told otherwise.
+    settings
+        Columns, codes for missing ratings, and what is done with ratings that are given twice.
+    read
+        Makes a sheet of a file.
 
     Returns
     -------
         participant, session, rater, scale, item, value (float); a missing rating is no row. Ids
-        are text, without "sub-" and "ses-".
+        are text, without "sub-" and "ses-". Where a sheet has a date, also date (ISO text).
 
     Raises
     ------
@@ -79,159 +75,135 @@ def read_ratings(
         given twice, or without participant, rater or a known item. The ratings of all files are
         looked at before it is raised.
     """
-    problems: list[str] = []
-    rated: list[tuple[_Cell, float]] = []
+    rules = settings or RatingsSettings()
     given = [paths] if isinstance(paths, str | Path) else paths
     files = [Path(path) for path in given]
-    for path in files:
-        reader = _SheetReader(read_sheet(path), scale, note)
-        rated += reader.ratings()
-        problems += reader.problems
-    problems += _given_twice([cell for cell, _ in rated], scale)
-    if problems:
-        raise RatingsError(_message(problems, scale))
-    if not rated:
+    sheets = [read(path) if read else read_sheet(path, rules.header_row) for path in files]
+    names = ItemNames(scale)
+    found = _Found(scale, names)
+    found.problems += _mapping_problems(sheets, names, rules)
+    for sheet in sheets:
+        found.take(SheetReader(sheet, names, rules, note))
+    kept, problems, notes = duplicates.resolve(found.rated, scale, rules.duplicates)
+    if found.problems or problems:
+        twice = bool(problems) and rules.duplicates == "error"
+        raise RatingsError(_message([*found.problems, *problems], found, twice))
+    if not kept:
         raise RatingsError(
             f"{', '.join(path.name for path in files) or 'no file'}: there is no rating of "
             f"{scale.abbreviation} yet. Its columns are called {', '.join(_headings(scale)[:3])} "
-            f"and so on; 'emoclip-clinic scales template {scale.id}' makes a sheet to fill in."
+            "and so on, or are named under [ratings] in study.toml; 'emoclip-clinic ratings "
+            f"template --scale {scale.id}' makes a sheet to fill in."
         )
-    rows = [(*cell[2:5], scale.id, cell.item.code, value) for cell, value in rated]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = _table(kept, scale, found.dated)
+    for text in (*notes, *duplicates.pasted_twice(kept), *found.compare(table)):
+        note(text)
+    return table
 
 
-class _SheetReader:
-    """Reads one sheet, collects its problems and goes on.
+@dataclass
+class _Found:
+    """What all sheets hold."""
 
-    Parameters
-    ----------
-    sheet, scale, note
-        As in `read_ratings`.
-    """
+    scale: Scale
+    names: ItemNames
+    rated: list[tuple[Cell, float]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    readers: list[SheetReader] = field(default_factory=list)
 
-    def __init__(self, sheet: Sheet, scale: Scale, note: Note) -> None:
-        self.sheet = sheet
-        self.scale = scale
-        self.note = note
-        self.problems: list[str] = []
-        self.columns = roles(sheet)
-        sessions = {self._cell(cells, "session").casefold() for _, cells in sheet.rows}
-        if sessions <= MISSING:
-            self.columns.pop("session", None)
+    def take(self, reader: SheetReader) -> None:
+        """Read a sheet."""
+        self.rated += reader.ratings()
+        self.problems += reader.problems
+        self.refused += reader.refused
+        self.readers.append(reader)
 
-    def ratings(self) -> Iterator[tuple[_Cell, float]]:
-        """Yield what is rated and allowed."""
-        long = {"item", "value"} <= self.columns.keys()
-        for cell in self._long() if long else self._wide():
-            if cell.text.casefold() in MISSING:
-                continue
-            value = float(cell.text) if NUMBER.fullmatch(cell.text) else None
-            if value in self.scale.not_assessed:
-                continue
-            if value is not None and cell.item.accepts(value):
-                yield cell, value
-            else:
-                self._problem(cell.row, self._out_of_range(cell, value))
+    @property
+    def dated(self) -> bool:
+        """Whether any sheet has a date."""
+        return any(reader.dated for reader in self.readers)
 
-    def _out_of_range(self, cell: _Cell, value: float | None) -> str:
-        text = " ".join(cell.text.split())
-        shown = text if len(text) <= CELL_SHOWN else text[:CELL_SHOWN] + "..."
-        hint = ""
-        if value is None:
-            hint = " (a decimal takes a point)" if "," in text else " (not a number)"
-        elif value < 0:
-            hint = ", and an empty cell where it was not rated"
-        name = f"{self.scale.abbreviation} item {cell.item.code}"
-        return f"{name} = {shown}; allowed {cell.item.range_text}{hint}"
+    def compare(self, table: pd.DataFrame) -> Iterator[str]:
+        """Compare the totals of every sheet with ours."""
+        for reader in self.readers:
+            yield from given_scores.compare(reader.given, table, self.scale)
 
-    def _problem(self, row: int, text: str) -> None:
-        self.problems.append(f"{self.sheet.name}, row {row}: {text}")
 
-    def _wide(self) -> Iterator[_Cell]:
-        found = item_columns(self.sheet, self.scale, self.columns)
-        self.problems += found.problems
-        self._note_columns([item.code for item in found.items.values()], found.others)
-        for row, cells, keys in self._rows():
-            for column, item in found.items.items():
-                yield _Cell(self.sheet.name, row, *keys, item, cells[column])
+def _table(kept: Iterable[tuple[Cell, float]], scale: Scale, dated: bool) -> pd.DataFrame:
+    rows = [
+        (*cell.visit.key, scale.id, cell.item.code, value, cell.visit.date) for cell, value in kept
+    ]
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "date"])
+    return table if dated else table[COLUMNS]
 
-    def _note_columns(self, codes: Sequence[str], others: Sequence[str]) -> None:
-        name, scale = self.sheet.name, self.scale.abbreviation
-        if not codes:
-            self.note(f"{name}: left out, no column is an item of {scale}")
-            return
-        absent = [code for code in self.scale.codes if code not in codes]
-        if absent:
-            self.note(f"{name}: no column for {scale} item {', '.join(absent)}: not rated")
-        if others:
-            self.note(f"{name}: columns that are no {scale} item, left out: {', '.join(others)}")
 
-    def _long(self) -> Iterator[_Cell]:
-        for row, cells, keys in self._rows():
-            code = cells[self.columns["item"]]
-            item = find_item(code, self.scale)
-            if item is None:
-                hint = item_hint(code, self.scale)
-                self._problem(row, f"{self.scale.abbreviation} has no item {code}. {hint}".strip())
-            else:
-                yield _Cell(self.sheet.name, row, *keys, item, cells[self.columns["value"]])
-
-    def _rows(self) -> Iterator[tuple[int, tuple[str, ...], tuple[str, str, str]]]:
-        names = {self.scale.id, self.scale.abbreviation.casefold()}
-        others: set[str] = set()
-        for row, cells in self.sheet.rows:
-            owner = self._cell(cells, "scale", self.scale.id)
-            if owner and owner.casefold() not in names:
-                others.add(owner)
-                continue
-            keys = (
-                self._cell(cells, "participant").removeprefix("sub-"),
-                self._cell(cells, "session", DEFAULT_SESSION).removeprefix("ses-"),
-                self._cell(cells, "rater", DEFAULT_RATER),
+def _mapping_problems(
+    sheets: Sequence[Sheet], names: ItemNames, rules: RatingsSettings
+) -> list[str]:
+    """Name what study.toml maps and no file has: it would silently be a missing item."""
+    mapped, problems = mapped_items(rules.columns, names)
+    known = [heading.casefold() for sheet in sheets for heading in sheet.header]
+    for heading, item in mapped.items():
+        if item is not None and all(column_of(sheet, heading) is None for sheet in sheets):
+            problems.append(
+                f"study.toml, [ratings] columns: no file has a column {heading!r}. "
+                f"{close_matches(heading, known)}If it is an item of another scale, write that "
+                f'scale before the code: "SCALE.{item.code}"'
             )
-            named = {"participant": keys[0], "session": keys[1], "rater": keys[2], "scale": owner}
-            blank = [name for name, text in named.items() if text.casefold() in MISSING]
-            if blank:
-                self._problem(row, f"the cell of {', '.join(blank)} is empty")
-            else:
-                yield row, cells, keys
-        if others:
-            left_out = ", ".join(sorted(others))
-            self.note(f"{self.sheet.name}: rows of other scales, left out: {left_out}")
-
-    def _cell(self, cells: Sequence[str], role: str, default: str = "") -> str:
-        return cells[self.columns[role]] if role in self.columns else default
-
-
-def _given_twice(cells: Iterable[_Cell], scale: Scale) -> list[str]:
-    first: dict[tuple[str, ...], _Cell] = {}
-    again: dict[tuple[tuple[str, int], tuple[str, int]], list[_Cell]] = defaultdict(list)
-    for cell in cells:
-        earlier = first.setdefault((*cell[2:5], cell.item.code), cell)
-        if earlier is not cell:
-            again[cell[:2], earlier[:2]].append(cell)
-    problems = []
-    for ((file, row), (other, other_row)), repeated in again.items():
-        one = repeated[0]
-        codes = ", ".join(cell.item.code for cell in repeated[:3])
-        more = f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
-        problems.append(
-            f"{file}, row {row}: participant {one.participant}, session {one.session}, rater "
-            f"{one.rater}: {scale.abbreviation} item {codes}{more} rated already in "
-            f"{'' if other == file else f'{other}, '}row {other_row}"
-        )
     return problems
 
 
-def _message(problems: Sequence[str], scale: Scale) -> str:
+def _message(problems: Sequence[str], found: _Found, twice: bool) -> str:
     rows = "row" if len(problems) == 1 else "rows"
-    advice = f"Correct the {rows}, or see 'emoclip-clinic scales show {scale.id}'."
+    advice = f"Correct the {rows}, or see 'emoclip-clinic scales show {found.scale.id}'."
+    advised = [advice, *_suggestions(found.refused, len(found.rated))]
+    unnamed = set[str]().union(*(one.unnamed_sessions for one in found.readers))
+    advised += [
+        "Where rows without a session are of one, say of which under [ratings] in study.toml: "
+        f'sessions = {{"{text}" = "01"}}.'
+        for text in sorted(unnamed)
+    ]
+    if twice:
+        advised.append(
+            "Delete what was entered or exported twice, or say which rating counts under [ratings] "
+            'in study.toml: duplicates = "first", "last" or "mean".'
+        )
     if len(problems) == 1:
-        return f"{problems[0].rstrip('.')}. {advice}"
+        return " ".join([f"{problems[0].rstrip('.')}.", *advised])
     shown = [*problems[:PROBLEMS_SHOWN]]
     if len(problems) > PROBLEMS_SHOWN:
         shown.append(f"... and {len(problems) - PROBLEMS_SHOWN} more of {len(problems)} problems")
-    return "\n".join([*shown, advice])
+    return "\n".join([*shown, *advised])
+
+
+def _suggestions(refused: Counter[str], n_rated: int) -> Iterator[str]:
+    """Say what rule the user may want, where the same text is refused again and again."""
+    words = {text: n for text, n in refused.items() if re.fullmatch(WORDS, text)}
+    if sum(words.values()) > n_rated:
+        yield (
+            f"Most ratings are words ({', '.join(list(words)[:4])}): export the numbers in place "
+            "of the labels (REDCap: raw data; survey tools: choices as numbers). If they stand in "
+            "other columns, name those under [ratings] in study.toml: columns = "
+            '{"HEADING" = "ITEM"}.'
+        )
+        words = {}
+    codes = [
+        text for text, n in refused.most_common() if _is_code(text, n) or words.get(text, 0) > 1
+    ]
+    if codes:
+        found = ", ".join(f"{text} occurs {counted(refused[text], 'time')}" for text in codes)
+        listed = ", ".join(text if NUMBER.fullmatch(text) else f'"{text}"' for text in codes)
+        yield (
+            f"{found}: if it means 'not rated', write missing = [{listed}] under [ratings] in "
+            "study.toml."
+        )
+
+
+def _is_code(text: str, count: int) -> bool:
+    return bool(NUMBER.fullmatch(text)) and (
+        text.startswith("-") or (text in CODES_FOR_MISSING and (count > 1 or len(text) > 1))
+    )
 
 
 def template(

@@ -17,8 +17,8 @@ T = TypeVar("T")
 def build(cls: type[T], table: dict[str, Any], where: str, problems: list[str]) -> T | None:
     """Make a dataclass from a TOML table, nested ones included.
 
-    A field may be a text, a whole number, a number, a boolean, another dataclass (or None), or a
-    tuple of any of these. A field without a default is a required key.
+    A field may be a text, a whole number, a number, a boolean, another dataclass (or None), a
+    union, or a tuple or a dict of any of these. A field without a default is a required key.
 
     Parameters
     ----------
@@ -74,7 +74,20 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
 def _value(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
     """Give the value as the field wants it; None, which TOML cannot write, where it is not so."""
     if isinstance(kind, UnionType):
-        kind = next(option for option in get_args(kind) if option is not NoneType)
+        options = [option for option in get_args(kind) if option is not NoneType]
+        # TOML writes a number without a fraction as a whole number
+        given = float if type(value) is int and float in options else type(value)
+        if len(options) > 1 and given not in options:
+            words = " or ".join(map(_words, options))
+            problems.append(f"{where} = {value!r}; allowed: {words}")
+            return None
+        kind = given if given in options else options[0]
+    if get_origin(kind) is dict and isinstance(value, dict):
+        element = get_args(kind)[1]
+        table = {
+            key: _value(element, one, f"{where}.{key}", problems) for key, one in value.items()
+        }
+        return None if any(one is None for one in table.values()) else table
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return build(kind, value, where, problems)  # type: ignore[arg-type]
     if get_origin(kind) is tuple and isinstance(value, list):

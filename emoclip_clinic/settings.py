@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.resources import read_toml
@@ -57,11 +59,36 @@ class EncodeSettings:
 
 @dataclass(frozen=True)
 class RatingsSettings:
-    """Where the clinicians' ratings are."""
+    """Where the clinicians' ratings are, and how their files are read."""
 
-    files: tuple[str, ...] = ("ratings.csv", "ratings/{scale}.csv")
-    """CSV or TSV files, wide or long, relative to the study folder; those that exist are read.
-    `{scale}` stands for the id of the scale that is asked for."""
+    files: tuple[str, ...] = ("ratings.csv", "ratings/{scale}.csv", "ratings/{scale}.xlsx")
+    """CSV, TSV, Excel or SPSS files, wide or long, relative to the study folder; those that exist
+    are read. `{scale}` stands for the id of the scale that is asked for."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Heading to item code, such as "HAMD_q1" to "1" ("hamd_17.1" where scales share a code);
+    an empty text: the column is left out."""
+    participant: str = ""
+    """Heading of the participants' ids; empty: participant, participant_id, subject, ..."""
+    session: str = ""
+    """Heading of the session; empty: session, session_id, visit."""
+    rater: str = ""
+    """Heading of the rater; empty: rater, rater_id."""
+    date: str = ""
+    """Heading of the date of the rating; empty: date, rating_date."""
+    sessions: dict[str, str] = field(default_factory=dict)
+    """Session in the file to session of the recordings, such as "visit_1_arm_1" to "01"."""
+    sheet: str = ""
+    """The sheet of a workbook; empty: the only one that has items of the scale."""
+    header_row: int = 0
+    """The row of the headings; 0: the first one."""
+    dictionary: str = ""
+    """The data dictionary of a REDCap export, relative to the study folder."""
+    missing: tuple[float | str, ...] = ()
+    """What else means "not rated" in an item's cell, such as [-9999, "not done"]."""
+    duplicates: str = "error"
+    """A rating that is given twice: error, first, last or mean."""
+    consensus: str = "mean"
+    """The score that is predicted: the mean of the raters, or "rater:NAME"."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +195,14 @@ def _problems(settings: Settings) -> list[str]:
         "fit: resamples": (fit.resamples, 100),
         "fit: permutations": (fit.permutations or 19, 19),
         "agree: resamples": (settings.agree.resamples, 100),
+        "ratings: header_row": (settings.ratings.header_row, 0),
         "study: seed": (settings.study.seed, 1),
     }
     words = {
         "fit: cv": (fit.cv, ("repeated", "lopo", "loso")),
         "encode: faces": (encode.faces, ("yunet", "haar", "none")),
+        "ratings: duplicates": (settings.ratings.duplicates, ("error", "first", "last", "mean")),
+        "ratings: consensus": (_without_name(settings.ratings.consensus), ("mean", "rater:NAME")),
     }
     share = [f"fit: holdout = {fit.holdout}; allowed: 0 (none) to 0.5"]
     return (
@@ -190,6 +220,10 @@ def _problems(settings: Settings) -> list[str]:
     )
 
 
+def _without_name(consensus: str) -> str:
+    return "rater:NAME" if re.fullmatch("rater:.+", consensus) else consensus
+
+
 def to_toml(settings: Settings) -> str:
     """Write the text of a study.toml that holds every setting."""
     blocks = ["# What the authors of this study decide. Paths are relative to this folder."]
@@ -197,8 +231,14 @@ def to_toml(settings: Settings) -> str:
         values = getattr(settings, section.name)
         lines = [f"[{section.name}]"]
         lines += [
-            f"{key.name} = {json.dumps(getattr(values, key.name), ensure_ascii=False)}"
-            for key in dataclasses.fields(values)
+            f"{key.name} = {_toml(getattr(values, key.name))}" for key in dataclasses.fields(values)
         ]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        pairs = [f"{_toml(key)} = {_toml(one)}" for key, one in value.items()]
+        return f"{{{', '.join(pairs)}}}"
+    return json.dumps(value, ensure_ascii=False)

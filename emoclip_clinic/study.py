@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import platform
 import stat
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 from emoclip_clinic import __version__
 from emoclip_clinic.errors import RatingsError, StudyError
 from emoclip_clinic.files import sha256_bytes, sha256_file, write_bytes, write_json
+from emoclip_clinic.ratings_files import sidecars
 from emoclip_clinic.settings import Settings, StudySettings, read_settings, to_toml
 
 __all__ = ["SETTINGS_FILE", "Stamp", "Study"]
@@ -26,8 +29,8 @@ SETTINGS_FILE = "study.toml"
 # a file changed this recently could change again within the clock's tick: its hash is not kept
 SETTLED_S = 2.0
 LIBRARIES = (
-    "av", "decord", "numpy", "open_clip_torch", "opencv-python-headless", "pandas", "pingouin",
-    "reportlab", "scikit-learn", "scipy", "skops", "torch",
+    "av", "decord", "numpy", "open_clip_torch", "opencv-python-headless", "openpyxl", "pandas",
+    "pingouin", "pyreadstat", "reportlab", "scikit-learn", "scipy", "skops", "torch",
 )  # fmt: skip
 
 
@@ -110,11 +113,15 @@ class Study:
 
     @property
     def participants_csv(self) -> Path:
-        """Optional: participant, site, age, sex and whatever else a cohort is chosen by."""
-        return self.path / "participants.csv"
+        """Optional: participant, site, age, sex and whatever else a cohort is chosen by.
+
+        A participants.tsv, as BIDS has it, stands in for participants.csv.
+        """
+        comma, tab = self.path / "participants.csv", self.path / "participants.tsv"
+        return tab if tab.is_file() and not comma.is_file() else comma
 
     def ratings_files(self, scale: str) -> list[Path]:
-        """List the files that exist of those that hold the clinicians' ratings on a scale.
+        """List the sheets that exist of those that hold the clinicians' ratings on a scale.
 
         Raises
         ------
@@ -126,8 +133,8 @@ class Study:
         if not found:
             raise RatingsError(
                 f"there are no ratings on {scale}: looked for {' and '.join(names)}. "
-                f"'emoclip-clinic scales template {scale}' makes a sheet to fill in; other files "
-                f"are named in {SETTINGS_FILE} under [ratings]."
+                f"'emoclip-clinic ratings template --scale {scale}' makes a sheet to fill "
+                f"in; other files are named in {SETTINGS_FILE} under [ratings]."
             )
         return found
 
@@ -212,8 +219,31 @@ class Study:
         self, stage: str, inputs: Iterable[Path], settings: Mapping[str, Any], **facts: str
     ) -> Stamp:
         """Say what `stage` would read now; `facts` are inputs that are no file of the study."""
-        hashes = {self._name(path): self.sha256(path) for path in inputs if path.is_file()}
+        paths = [path for path in inputs if path.is_file()]
+        facts |= self._reading_of_ratings(paths)
+        hashes = {self._name(path): self.sha256(path) for path in paths}
         return Stamp(stage, {**hashes, **facts}, json.loads(json.dumps(settings)))
+
+    def _reading_of_ratings(self, inputs: list[Path]) -> dict[str, str]:
+        """Say what else decides what is read from the rating sheets among the inputs."""
+        if not inputs:
+            return {}
+        rules = self.settings.ratings
+        names = [glob.escape(self.relative(self.path / name)) for name in rules.files]
+        patterns = [name.replace("{scale}", "*") for name in names]
+        sheets = [
+            path
+            for path in inputs
+            if any(fnmatchcase(self.relative(path), pattern) for pattern in patterns)
+        ]
+        if not sheets:
+            return {}
+        beside = [one for path in sheets for one in sidecars(path)]
+        beside += [self.path / rules.dictionary] if rules.dictionary else []
+        return {
+            "rules for ratings": digest(asdict(rules)),
+            **{self._name(path): self.sha256(path) for path in beside if path.is_file()},
+        }
 
     def provenance(self, stage: str) -> dict[str, Any] | None:
         """Read the provenance of a stage's last complete run, or None."""

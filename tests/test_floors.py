@@ -10,10 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "resources", "schema"}
 NOUNS = {
-    "features", "headings", "matching", "predictions", "ratings", "recordings", "scale",
-    "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets", "weights",
+    "duplicates", "features", "given_scores", "headings", "item_columns", "item_names", "matching",
+    "participants", "predictions", "rating_cells", "ratings", "recordings", "scale", "scale_rules",
+    "scales", "scan", "scoring", "segments", "settings", "sheets", "weights",
 }  # fmt: skip
-WORKSHOPS = {"agreement", "demo", "encoder", "regression", "report", "training", "video"}
+WORKSHOPS = {
+    "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training", "video",
+}  # fmt: skip
 FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cluster"}, {"cli"}]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = {("encoder", "video"), ("training", "encoder"), ("demo", "encoder"), ("demo", "training")}

@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from emoclip_clinic import ratings
 from emoclip_clinic.errors import RatingsError
-from emoclip_clinic.scale import Item, Prorating, Scale, Subscale
+from emoclip_clinic.scale import Item, Scale, Subscale
 from emoclip_clinic.scales import load_scale
-from emoclip_clinic.scoring import score
+from tests.rating_sheets import PANSS, cells, read, refusal, sheet
 
 CAINS = load_scale("cains")
-PANSS = load_scale("panss")
-DS000030 = Path("formats/bids/ds000030/phenotype")
 
 
 def small_scale(scale_id: str, items: list[Item], scores: tuple[Subscale, ...] = ()) -> Scale:
@@ -25,27 +23,6 @@ def small_scale(scale_id: str, items: list[Item], scores: tuple[Subscale, ...] =
         id=scale_id, abbreviation=scale_id.upper(), name="", version="", reference="", licence="",
         direction="higher is worse", items=tuple(items), subscales=scores,
     )  # fmt: skip
-
-
-def sheet(folder: Path, text: str, name: str = "ratings.csv") -> Path:
-    path = folder / name
-    path.write_bytes(text.encode())
-    return path
-
-
-def read(folder: Path, text: str, scale: Scale = PANSS) -> pd.DataFrame:
-    return ratings.read_ratings(sheet(folder, text), scale, note=[].append)
-
-
-def refusal(folder: Path, text: str, scale: Scale = PANSS) -> str:
-    with pytest.raises(RatingsError) as caught:
-        read(folder, text, scale)
-    return str(caught.value)
-
-
-def cells(table: pd.DataFrame) -> list[tuple[object, ...]]:
-    keys = ["participant", "session", "rater", "item", "value"]
-    return [tuple(row) for row in table[keys].to_numpy().tolist()]
 
 
 @pytest.mark.parametrize(
@@ -155,11 +132,12 @@ def test_all_problems_are_found_and_the_first_twenty_shown(tmp_path: Path) -> No
     with pytest.raises(RatingsError) as caught:
         ratings.read_ratings([first, second], PANSS)
     lines = str(caught.value).splitlines()
-    assert len(lines) == 22
+    assert len(lines) == 23
     assert lines[0] == "a.csv, row 2: PANSS item P1 = 9; allowed 1-7"
     assert lines[19] == "b.csv, row 6: PANSS item P1 = 0; allowed 1-7"
     assert lines[20] == "... and 10 more of 30 problems"
     assert lines[21] == "Correct the rows, or see 'emoclip-clinic scales show panss'."
+    assert lines[22].startswith("9 occurs 15 times: if it means 'not rated', write missing = [9]")
 
 
 def test_a_rating_given_twice_names_both_rows(tmp_path: Path) -> None:
@@ -191,7 +169,7 @@ def test_a_rating_given_twice_in_two_files(tmp_path: Path) -> None:
         ("participant,rater,P1\nsub-,n/a,2\n", "the cell of participant, rater is empty"),
         ("participant,P1,P8\n1,2,3\n", "column P8 looks like an item, but PANSS has none"),
         ("participant,P1,panss_G17\n1,2,3\n", "column panss_G17 looks like an item"),
-        ("participant,P1,p01\n1,2,3\n", "column p01 is a second one for PANSS item P1"),
+        ("participant,P1,p01\n1,2,3\n", "columns P1 and p01 are both PANSS item P1. Leave one out"),
         ("participant,item,value\n1,PP1,3\n", "row 2: PANSS has no item PP1. Did you mean p1"),
         ("participant,item,value\n1,,3\n", "row 2: PANSS has no item"),
         ("patient,P1\n1,2\n", "no column participant; it has patient, P1. Allowed headings: "),
@@ -273,59 +251,3 @@ def test_tidy_ratings_come_back_as_they_were_written(
     table.to_csv(path, index=False)
     back = ratings.read_ratings(path, PANSS)
     assert cells(back) == [(*key, float(value)) for key, value in rated.items()]
-
-
-def test_real_bprs_ratings_give_the_published_composites(shared: Path) -> None:
-    """The composites of a public data set, made by their authors, are the means of our reading."""
-    groups = {
-        "positive": [9, 10, 11, 12, 14],
-        "negative": [13, 16, 17, 18],
-        "mania": [6, 7, 8, 21, 22, 23],
-        "depanx": [2, 3, 4, 5],
-    }
-    scores = tuple(
-        Subscale(name, name, tuple(map(str, items)), "mean") for name, items in groups.items()
-    )
-    plain = small_scale("bprs", [Item(str(n), "", 1, 7) for n in range(1, 25)], scores)
-    # the authors take the mean of what is there
-    rule = Prorating(3, tuple(groups), "the data set's dictionary")
-    scale = Scale(**{**vars(plain), "prorating": rule})
-    path = shared / DS000030 / "bprs.tsv"
-    table = ratings.read_ratings(path, scale, note=[].append)
-    assert table["participant"].nunique() == 142
-    complete = table.groupby("participant")["value"].agg(["count", "sum"]).query("count == 24")
-    assert len(complete) == 139
-    assert complete["sum"].mean() == pytest.approx(44.928058, abs=5e-7)
-    made = score(table, scale).query("kind == 'subscale'")
-    made = made.pivot(index="participant", columns="target", values="value")
-    published = pd.read_csv(path, sep="\t", index_col=0, na_values="n/a")
-    published.index = published.index.str.removeprefix("sub-")
-    for name in groups:
-        expected = published.loc[made.index, f"bprs_{name}"].to_numpy()
-        assert made[name].to_numpy() == pytest.approx(expected, abs=6e-8)
-
-
-def test_real_sentinels_are_refused_one_by_one(shared: Path) -> None:
-    """The 33 cells of -9999 in a public data set are errors, not ratings and not missing."""
-    codes = [*map(str, [*range(1, 16), 17, *range(19, 29)]), "16a", "16b", "18a", "18b"]
-    scale = small_scale("hamilton", [Item(code, "", 0, 4) for code in codes])
-    with pytest.raises(RatingsError) as caught:
-        ratings.read_ratings(shared / DS000030 / "hamilton.tsv", scale, note=[].append)
-    assert "= -9999; allowed 0-4, and an empty cell where it was not rated" in str(caught.value)
-    assert "... and 13 more of 33 problems" in str(caught.value)
-
-
-def test_real_sessions_half_filled_in_are_refused(shared: Path) -> None:
-    """Where one row names its session and two do not, the two are named."""
-    path = shared / "formats/bids/eeg_ds003645s_hed_demo/phenotype/KSSSleep.tsv"
-    with pytest.raises(RatingsError) as caught:
-        ratings.read_ratings(path, small_scale("kss", [Item("scale", "", 1, 9)]))
-    lines = str(caught.value).splitlines()
-    assert lines[:2] == [f"KSSSleep.tsv, row {n}: the cell of session is empty" for n in (2, 3)]
-
-
-def test_a_real_questionnaire_needs_a_participant(shared: Path) -> None:
-    """A public table whose ids stand under ObservationID is told which headings are read."""
-    path = shared / "formats/scales/PHQ9_data.first1000.csv"
-    with pytest.raises(RatingsError, match="no column participant; it has ObservationID"):
-        ratings.read_ratings(path, small_scale("phq", [Item("1", "", 0, 3)]))

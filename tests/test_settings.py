@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,28 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert read_settings(write(tmp_path, "")) == Settings()
 
 
+def test_tables_and_mixed_lists_survive(tmp_path: Path) -> None:
+    """A mapping of headings, and codes that are numbers or texts."""
+    text = """[ratings]
+columns = {"HAMD q1" = "1", 'a"b' = ""}
+missing = [-9999, 9.5, "not done"]
+consensus = "rater:Anna Ö."
+"""
+    settings = read_settings(write(tmp_path, text))
+    assert settings.ratings.columns == {"HAMD q1": "1", 'a"b': ""}
+    assert settings.ratings.missing == (-9999.0, 9.5, "not done")
+    assert read_settings(write(tmp_path, to_toml(settings))) == settings
+
+
+GUIDE = (Path(__file__).parents[1] / "docs" / "ratings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
+def test_every_example_of_the_guide_to_ratings_is_allowed(tmp_path: Path, block: str) -> None:
+    """What a reader copies from docs/ratings.md is a study.toml without mistakes."""
+    assert read_settings(write(tmp_path, block)).ratings.files
+
+
 def test_text_of_any_language_survives(tmp_path: Path) -> None:
     """Titles hold quotes, backslashes and accents."""
     title = 'Étude "négative" \\ 研究'
@@ -46,6 +69,14 @@ def test_text_of_any_language_survives(tmp_path: Path) -> None:
         ("[fit]\ncv = 'random'", "allowed: repeated, lopo"),
         ("[encode]\nfaces = 'mtcnn'", "allowed: yunet, haar, none"),
         ("[ratings]\nfiles = 'ratings.csv'", "allowed: a list"),
+        ("[ratings]\nduplicates = 'both'", "allowed: error, first, last, mean"),
+        ("[ratings]\nconsensus = 'rater:'", "allowed: mean, rater:NAME"),
+        ("[ratings]\nheader_row = -1", "allowed: 0 or more"),
+        ("[ratings]\ncolumns = {a = 1}", r"columns\.a = 1; allowed: a text"),
+        (
+            "[ratings]\nmissing = [true]",
+            r"missing\[1\] = True; allowed: a number or a text",
+        ),
         ("fit = 3", "fit = 3; allowed: a table"),
         ("[fit\n", "cannot be read.*line 1"),
         ("[study]\nseed = 0", "1 or more"),

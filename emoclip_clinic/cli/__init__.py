@@ -5,14 +5,14 @@ from __future__ import annotations
 # each module adds its commands to the app; the order is that of --help
 # isort: off
 from emoclip_clinic.cli import demo, init, ingest, encode, fit, predict, agree, report, run
-from emoclip_clinic.cli import weights, scales, doctor
+from emoclip_clinic.cli import weights, scales, ratings, doctor
 
 # isort: on
 from emoclip_clinic.cli._app import app
 
 __all__ = [
     "agree", "app", "demo", "doctor", "encode", "fit", "ingest", "init", "main", "predict",
-    "report", "run", "scales", "weights",
+    "ratings", "report", "run", "scales", "weights",
 ]  # fmt: skip
 
 

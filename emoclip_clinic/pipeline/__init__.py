@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.ingesting import ingest
     from emoclip_clinic.pipeline.opening import init, open_or_create
     from emoclip_clinic.pipeline.predicting import predict
+    from emoclip_clinic.pipeline.rating import check_ratings, rating_template
     from emoclip_clinic.pipeline.reporting import report
     from emoclip_clinic.pipeline.running import run
 
 __all__ = [
-    "Progress", "StageResult", "agree", "demo", "encode", "fit", "ingest", "init",
-    "open_or_create", "predict", "report", "run",
+    "Progress", "StageResult", "agree", "check_ratings", "demo", "encode", "fit", "ingest", "init",
+    "open_or_create", "predict", "rating_template", "report", "run",
 ]  # fmt: skip
 
 _HOMES = {
     "Progress": "_stage",
     "StageResult": "_stage",
     "agree": "agreeing",
+    "check_ratings": "rating",
     "demo": "demonstrating",
     "encode": "encoding",
     "fit": "fitting",
@@ -33,6 +35,7 @@ _HOMES = {
     "init": "opening",
     "open_or_create": "opening",
     "predict": "predicting",
+    "rating_template": "rating",
     "report": "reporting",
     "run": "running",
 }

@@ -11,6 +11,7 @@ import pandas as pd
 from emoclip_clinic import features, matching, scales
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.files import sha256_bytes
+from emoclip_clinic.participants import covariates
 from emoclip_clinic.pipeline.sources import (
     Rated,
     read_participants,
@@ -225,10 +226,7 @@ def _covariates(
     """Covariates of each recording: those of its participant."""
     if not settings.covariates:
         return None
-    unknown = [name for name in settings.covariates if name not in people]
-    if unknown:
-        raise SettingsError(f"study.toml: fit: covariates: no column {', '.join(unknown)}.")
-    known = people.set_index("participant")[list(settings.covariates)]
+    known = covariates(people, settings.covariates)
     return known.reindex(matched["participant"]).set_axis(matched["recording"])
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emoclip_clinic import ratings, scales, scoring
+from emoclip_clinic import participants, ratings, ratings_files, scales, scoring
 from emoclip_clinic.encoder import ENCODERS
-from emoclip_clinic.errors import StudyError
+from emoclip_clinic.errors import RatingsError, StudyError
+from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import read_recordings
 from emoclip_clinic.resources import close_matches, find
 from emoclip_clinic.scale import Scale
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 
+VISIT = ["participant", "session"]
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
 
@@ -44,7 +47,7 @@ class Rated:
 
     scale: Scale
     ratings: pd.DataFrame
-    """participant, session, rater, scale, item, value."""
+    """participant, session, rater, scale, item, value, and date where a sheet has it."""
     scored: pd.DataFrame
     """participant, session, rater, scale, target, kind, value: rater by rater."""
     consensus: pd.DataFrame
@@ -59,13 +62,41 @@ def read_rated(study: Study, scale_id: str) -> Rated:
     Raises
     ------
     ScaleError, RatingsError
-        The scale is unknown; there are no ratings, or some are wrong.
+        The scale is unknown; there are no ratings, or some are wrong; the rater whose scores are
+        the consensus is unknown.
     """
-    scale = scales.load_scale(scale_id, study.path)
+    scale, rules = scales.load_scale(scale_id, study.path), study.settings.ratings
     notes: list[str] = []
-    table = ratings.read_ratings(study.ratings_files(scale_id), scale, notes.append)
+    table = ratings.read_ratings(
+        study.ratings_files(scale_id),
+        scale,
+        notes.append,
+        rules,
+        partial(ratings_files.read, scale=scale, settings=rules, folder=study.path),
+    )
     scored = scoring.score(table, scale)
-    return Rated(scale, table, scored, scoring.consensus(scored), tuple(notes))
+    agreed = scoring.consensus(_of_consensus(scored, rules.consensus, notes))
+    return Rated(scale, table, scored, agreed, tuple(notes))
+
+
+def _of_consensus(scored: pd.DataFrame, rule: str, notes: list[str]) -> pd.DataFrame:
+    """Keep the scores that the consensus is made of; note the visits that have none."""
+    _, named, rater = rule.partition("rater:")
+    if not named:
+        return scored
+    own = scored[scored["rater"] == rater]
+    if own.empty:
+        known = ", ".join(sorted(scored["rater"].unique()))
+        raise RatingsError(
+            f'study.toml, [ratings] consensus = "{rule}": there is no rater {rater}. Raters: '
+            f"{known}."
+        )
+    lost = len(scored[VISIT].drop_duplicates()) - len(own[VISIT].drop_duplicates())
+    if lost:
+        notes.append(
+            f"{counted(lost, 'visit')} without a rating of {rater}, whose ratings are the consensus"
+        )
+    return own
 
 
 def scale_file(study: Study, scale_id: str) -> Path:
@@ -132,25 +163,8 @@ def feature_files(study: Study, label: str) -> list[Path]:
 
 
 def read_participants(study: Study) -> pd.DataFrame:
-    """Read participants.csv, where there is one; ids are text, other columns as they are.
-
-    Raises
-    ------
-    StudyError
-        There is no column participant, or someone is in it twice.
-    """
-    path = study.participants_csv
-    if not path.is_file():
-        return pd.DataFrame({"participant": pd.Series(dtype=str)})
-    table = pd.read_csv(path, dtype={"participant": str, "participant_id": str, "site": str})
-    table = table.rename(columns={"participant_id": "participant"})
-    if "participant" not in table:
-        raise StudyError(f"{path.name} has no column participant (or participant_id).")
-    table["participant"] = table["participant"].str.removeprefix("sub-")
-    twice = table.loc[table["participant"].duplicated(), "participant"]
-    if len(twice):
-        raise StudyError(f"{path.name}: participant {twice.iloc[0]} is in it twice. Keep one row.")
-    return table
+    """Read participants.csv or participants.tsv, as `participants.read_participants` does."""
+    return participants.read_participants(study.participants_csv)
 
 
 def fit_stage(slug: str) -> str:

@@ -25,6 +25,9 @@ FILES = ("model.skops", "model.json")
 # an archive with anything beyond these, numpy and scikit-learn is not opened
 OWN = (Novelty, *TRUSTED_CLASSES, *estimators.KINDS)
 TRUSTED = [f"{kind.__module__}.{kind.__qualname__}" for kind in OWN]
+# what a Gaussian process is made of, by scikit-learn and plain numbers
+KERNELS = ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")
+TRUSTED += [f"sklearn.gaussian_process.kernels.{name}" for name in KERNELS]
 # the earliest time a zip archive can hold: equal models are equal bytes
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -135,6 +135,8 @@ class GroupedSearch(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             model.fit(Z, y[:, 0] if rule.many and y.shape[1] == 1 else y)
+        # what trained a network is not what it learnt, and no saved model holds it
+        vars(model).pop("_optimizer", None)
         for one in told:
             if issubclass(one.category, ConvergenceWarning):
                 self.n_not_converged_ += not rule.stops
