@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from emoclip_clinic.headings import column_of
-from emoclip_clinic.item_names import ItemNames, alternatives, plain
+from emoclip_clinic.item_names import ItemNames, plain
 from emoclip_clinic.scale import Item
 from emoclip_clinic.sheets import NUMBER, Column, Sheet
 
@@ -203,7 +203,7 @@ def _drop_second_columns(sheet: Sheet, columns: ItemColumns, names: ItemNames) -
     """Name two columns for one item; alternatives, such as 16a and 16b, may stand side by side."""
     for item in names.scale.items:
         numbers = [number for number, one in columns.items.items() if one is item]
-        if len(numbers) > max(1, len(alternatives(item))):
+        if len(numbers) > max(1, len(item.alternatives)):
             headings = [sheet.header[number] for number in numbers]
             columns.problems.append(
                 f"{sheet.name}: columns {' and '.join(headings)} are both "

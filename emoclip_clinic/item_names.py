@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from emoclip_clinic.resources import close_matches
 from emoclip_clinic.scale import Item, Scale
 
-__all__ = ["ItemNames", "alternatives", "plain"]
+__all__ = ["ItemNames", "plain"]
 
 TOTALS = ("total", "totalscore", "sum", "sumscore")
 """What a total is called where the scale is not named."""
@@ -19,11 +19,6 @@ FEWEST_LETTERS = 6
 def plain(text: str) -> str:
     """Letters and digits alone, in lower case: "PANSS N-01" is "panssn01"."""
     return re.sub(r"[\W_]", "", text.casefold())
-
-
-def alternatives(item: Item) -> tuple[str, ...]:
-    """Codes of the ways in which an item can be rated, such as 16a and 16b of the HAM-D."""
-    return item.alternatives
 
 
 class ItemNames:

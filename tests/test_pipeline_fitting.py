@@ -13,6 +13,7 @@ import emoclip_clinic as ec
 from emoclip_clinic import features
 from emoclip_clinic.errors import ClinicError, SettingsError, StudyError, TooFewError
 from emoclip_clinic.pipeline.cohorts import Question
+from emoclip_clinic.pipeline.sources import read_rated
 from emoclip_clinic.regression import load
 from tests.encoded_study import make_study
 
@@ -198,6 +199,44 @@ def test_eight_participants_run(tmp_path: Path) -> None:
     skill = table(study, "performance").query("model == 'ridge' and metric == 'mae'")
     assert (skill["n_participants"] == 8).all()
     assert np.isfinite(skill["value"]).all()
+
+
+def test_covariates_stand_alone_and_beside_the_face(tmp_path: Path) -> None:
+    """Named in study.toml they are a baseline, and what the face adds to them is compared."""
+    fit = 'covariates = ["age", "sex"]\nmodels = ["ridge+covariates", "ridge-covariates"]'
+    study = make_study(tmp_path / "study", fit=fit)
+    ec.pipeline.fit(study, "cains")
+    assert set(table(study, "performance")["model"]) == {
+        *("ridge+covariates", "ridge-covariates", "covariates", "mean"),
+        "ridge+covariates:summed",
+    }
+    compared = table(study, "comparison")
+    assert {"covariates", "ridge-covariates", "mean"} == set(compared["model_b"])
+    assert load(study.model_dir("cains")).covariates == ("age", "sex")
+
+
+def test_a_covariate_that_is_the_score_is_refused(tmp_path: Path) -> None:
+    """It would predict itself, and the message says which it is."""
+    study = make_study(tmp_path / "study", n_twice=0, fit='covariates = ["sum"]')
+    rated = read_rated(study, "cains").consensus
+    exp = rated[rated["target"] == "exp"].set_index("participant")["value"]
+    people = pd.read_csv(study.participants_csv)
+    people.assign(sum=people["participant"].map(exp)).to_csv(study.participants_csv, index=False)
+    with pytest.raises(SettingsError, match=r"covariate sum equals the score exp.*Take it out"):
+        ec.pipeline.fit(study, "cains")
+
+
+@pytest.mark.parametrize("model", ["kernel_ridge", "pls@quantiles", "ridge@fisher", "svr@mean"])
+def test_any_model_is_saved_with_its_card(tmp_path: Path, model: str) -> None:
+    """What was fitted is opened again, and the card says what it is and is not for."""
+    study = make_study(tmp_path / "study", 16, n_twice=0, fit="repeats = 1")
+    ec.pipeline.fit(study, "cains", models=[model])
+    folder = study.model_dir("cains")
+    assert load(folder).recipe.name == model
+    card = (folder / "model_card.md").read_text()
+    assert "not a diagnostic device" in card
+    assert not any(f"P{number:03d}" in card for number in range(1, 17))
+    assert set(table(study, "intervals")["target"]) >= {"map", "exp"}
 
 
 def test_an_unknown_covariate_is_refused(tmp_path: Path) -> None:

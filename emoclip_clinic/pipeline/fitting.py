@@ -36,6 +36,7 @@ from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.regression import Design, Recipe, cross_validate, save
 from emoclip_clinic.regression.archive import FILES
 from emoclip_clinic.regression.card import CARD, card, card_facts
+from emoclip_clinic.regression.covariates import suspicious
 from emoclip_clinic.regression.drivers import fold_stability
 from emoclip_clinic.regression.folds import KINDS
 from emoclip_clinic.regression.jobs import Runner, serially
@@ -207,6 +208,7 @@ def _fit(
         manifest = read_manifest(plan.splits)
     exclusions = pd.concat([material.exclusions, _left_out(left_out, plan)], ignore_index=True)
     material = material.without(left_out)
+    _refuse_scores_as_covariates(material)
     try:
         validated = cross_validate(
             material.inputs,
@@ -232,6 +234,18 @@ def _fit(
     if plan.question.open_holdout:
         notes.append(record_opening(study, plan.scale_id, plan.settings.models))
     return written, notes
+
+
+def _refuse_scores_as_covariates(material: Material) -> None:
+    known = material.inputs.covariates
+    if known is None:
+        return
+    found = suspicious(known, material.targets.reindex(known.index), material.people)
+    if found:
+        raise SettingsError(
+            f"{found[0]}. Take it out of covariates under [fit] in study.toml."
+            + (f" So do {len(found) - 1} more." if len(found) > 1 else "")
+        )
 
 
 def _left_out(people: set[str], plan: _Plan) -> pd.DataFrame:

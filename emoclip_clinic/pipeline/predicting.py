@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emoclip_clinic import features, files
+from emoclip_clinic import features, files, participants
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.features import FeatureTable
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
@@ -122,9 +122,12 @@ def _covariates(
     """Find the covariates that the model needs, before anything is decoded; mostly none."""
     if not model.covariates:
         return None
-    table = read_participants(study).set_index("participant") if given is None else given
-    require_covariates(model, table.columns)
-    return table
+    if given is not None:
+        require_covariates(model, given.columns)
+        return given
+    people = read_participants(study)
+    require_covariates(model, people.columns)
+    return participants.covariates(people, model.covariates)
 
 
 def _inputs(

@@ -28,12 +28,20 @@ from emoclip_clinic.pipeline.sources import (
     scale_file,
 )
 from emoclip_clinic.recordings import exclusion_table, exclusions
-from emoclip_clinic.regression import performance
+from emoclip_clinic.regression import Recipe, performance
+from emoclip_clinic.regression.estimators import REGISTRY
+from emoclip_clinic.regression.pooling import POOLINGS
 from emoclip_clinic.resources import find
 from emoclip_clinic.study import Study
 
 __all__ = ["report"]
 
+COVARIATES = {
+    "ignore": "",
+    "only": " on covariates alone",
+    "add": " with covariates beside the features",
+    "remove": " with covariates regressed out of the features",
+}
 FACE_FINDERS = {"yunet": "YuNet", "haar": "OpenCV's Haar cascade", "none": ""}
 
 
@@ -157,7 +165,7 @@ def _gather(
         predictions=out_of_fold,
         model=reported_model(study, scale.id),
         agreement=_read(agreement_csv, "rater_a", "rater_b", "note"),
-        methods=_methods(study, record, label),
+        methods=_methods(study, scale.id, record, label),
         fingerprints={name: digest for name, digest in fingerprints.items() if "." in name},
         notices=tuple(_notices(study, label)),
     )
@@ -276,9 +284,12 @@ def _notices(study: Study, label: str) -> list[str]:
     return [notice] if notice else []
 
 
-def _methods(study: Study, fitted: Mapping[str, Any], label: str) -> pdf.Methods:
+def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str) -> pdf.Methods:
     """Collect what the methods text states, from the provenance of the stages."""
     encoded = study.provenance(encode_stage(label)) or {}
+    recipe = Recipe.parse(
+        reported_model(study, scale_id), fitted["settings"].get("pooling", "mean_sd")
+    )
     design, protocol = fitted["settings"], encoded.get("settings", {}).get("protocol", {})
     settings = {
         f"{section.name}.{key}": value
@@ -296,8 +307,8 @@ def _methods(study: Study, fitted: Mapping[str, Any], label: str) -> pdf.Methods
         window_stride_frames=protocol.get("stride_frames"),
         face_finder=FACE_FINDERS.get(encoded.get("settings", {}).get("faces", ""), ""),
         face_minimum_fraction=protocol.get("min_face_fraction"),
-        pooling="mean and standard deviation",
-        estimator="ridge regression",
+        pooling=POOLINGS[recipe.pooling].label,
+        estimator=REGISTRY[recipe.estimator].label + COVARIATES[recipe.covariates],
         cv=design["kind"],
         folds=design["n_folds"],
         repeats=design["n_repeats"],

@@ -91,6 +91,8 @@ class Kind:
     """In words, as a report says it."""
     reference: str
     """Who published it."""
+    categories: bool = False
+    """Whether scores are categories to it: what covariates leave of them is none."""
     joint: bool = False
     """Whether its targets share what is learnt: other targets beside would change it."""
 
@@ -140,6 +142,7 @@ REGISTRY: dict[str, Kind] = {
         _searched("ordinal"),
         "proportional-odds regression with a ridge penalty",
         "McCullagh P. J R Stat Soc B 1980;42:109-142",
+        categories=True,
     ),
     "mean": Kind(lambda n_inner_folds, seed: TrainingMean(), "the mean", ""),
 }

@@ -66,7 +66,13 @@ class Recipe:
                 "(added) or -covariates (regressed out), or 'covariates' alone."
             )
         estimators.require(found["estimator"])
-        return cls(text, found["estimator"], found["pooling"] or pooling, RULES[found["rule"]])
+        rule = RULES[found["rule"]]
+        if rule == "add" and estimators.REGISTRY[found["estimator"]].categories:
+            raise SettingsError(
+                f"model = {text!r}: what covariates leave of a score is no category. Use "
+                f"{found['estimator']}-covariates, or +covariates with another regression."
+            )
+        return cls(text, found["estimator"], found["pooling"] or pooling, rule)
 
     @property
     def joint(self) -> bool:
