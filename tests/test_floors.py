@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
-GROUND = {"errors", "files", "resources", "schema"}
+GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
     "duplicates", "features", "given_scores", "headings", "item_columns", "item_names", "matching",
     "participants", "predictions", "rating_cells", "ratings", "recordings", "scale", "scale_rules",

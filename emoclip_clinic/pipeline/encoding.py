@@ -15,7 +15,7 @@ from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path
 from emoclip_clinic.errors import EncoderError, StudyError
 from emoclip_clinic.features import QUALITY_COLUMNS
-from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
@@ -34,6 +34,7 @@ def encode_stage(label: str) -> str:
     return f"encode-{label}"
 
 
+@alone
 def encode(
     study: Study,
     folder: Path,
