@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -135,6 +135,7 @@ def test_a_lenient_rater_lowers_agreement_and_not_consistency(scores: np.ndarray
 
 
 @given(whole_points)
+@example(np.array([[4.0, 1], [4, 1], [1, 3], [4, 1]]))
 @settings(max_examples=30, deadline=None)
 def test_every_row_is_defined_or_says_why(scores: np.ndarray) -> None:
     """A value or an end of an interval that is missing has a note; values are inside intervals."""

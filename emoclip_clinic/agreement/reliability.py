@@ -107,8 +107,11 @@ def _estimate(row: Estimate, interval: NDArray[np.float64], has_error: bool) -> 
     if not has_error or not np.isfinite([low, high]).all():
         note = join_notes("no interval: raters differ by no more than a constant", row.note)
         return replace(row, note=note)
+    # far below 0 the F-based interval may miss its own estimate
     if low > row.value:
         low, row = np.nan, replace(row, note=join_notes("interval has no lower end", row.note))
+    if high < row.value:
+        high, row = np.nan, replace(row, note=join_notes("interval has no upper end", row.note))
     return replace(row, ci_low=low, ci_high=high)
 
 
