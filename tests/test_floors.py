@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
-    "duplicates", "features", "given_scores", "headings", "item_columns", "item_names", "matching",
+    "duplicates", "features", "given_scores", "groups", "headings", "item_columns", "item_names",
+    "matching",
     "participants", "predictions", "rating_cells", "ratings", "recordings", "scale", "scale_rules",
     "scales", "scan", "scoring", "segments", "settings", "sheets", "weights",
 }  # fmt: skip
