@@ -37,7 +37,7 @@ from emoclip_clinic.agreement.concordance import (
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.limits import limits_estimates, weighted_limits
 from emoclip_clinic.agreement.reliability import icc_estimates, weighted_icc
-from emoclip_clinic.errors import RatingsError
+from emoclip_clinic.agreement.scores import KEYS, model_scores, rating_table
 
 __all__ = ["COLUMNS", "STATISTICS", "agree"]
 
@@ -47,14 +47,6 @@ STATISTICS = ["ICC(A,1)", "ICC(C,1)", "CCC", "Pearson", "bias", "LoA lower", "Lo
 COLUMNS = ["scale", "target", "kind", "comparison", "rater_a", "rater_b", "statistic", "value"]
 COLUMNS += ["ci_low", "ci_high", "n_subjects", "n_participants", "n_raters", "n_excluded"]
 COLUMNS += ["method", "note"]
-
-BASELINE = "mean"
-"""The model that predicts the training mean."""
-
-ROUNDING = 1e-10
-"""Points of a scale below which the model's departure from its training mean is rounding error."""
-
-KEYS = ["participant", "session"]
 
 
 @dataclass(frozen=True)
@@ -128,13 +120,13 @@ def agree(
         A rater scored a target twice for one session.
     """
     scored = scored[scored["scale"] == scale_id]
-    predicted = None if predictions is None else _model(predictions, scale_id, model)
+    predicted = None if predictions is None else model_scores(predictions, scale_id, model)
     raters = sorted(scored["rater"].unique())
     kinds = scored.drop_duplicates("target").set_index("target")["kind"]
     rows: list[dict[str, object]] = []
     for target in targets:
         scores = scored[scored["target"] == target]
-        ratings = _ratings(scores, raters)
+        ratings = rating_table(scores, raters)
         own = None
         if predicted is not None:
             own = predicted[predicted["target"] == target].set_index(KEYS)
@@ -147,32 +139,6 @@ def agree(
             found = _rows(comparison, participants, n_resamples, seed)
             rows.extend({**head, **row} for row in found)
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _model(predictions: pd.DataFrame, scale_id: str, model: str) -> pd.DataFrame:
-    """Predictions with their departure from the training mean: participant, session, target."""
-    keys = [*KEYS, "target"]
-    own = predictions[predictions["scale"] == scale_id]
-    mean = own.pivot_table(index=keys, columns="model", values="predicted", sort=False)
-    mean = mean.reindex(columns=[model, BASELINE]).dropna(subset=[model])
-    departure = mean[model] - mean[BASELINE]
-    # the mean itself departs by rounding error, which would correlate
-    departure = departure.where(departure.abs() > ROUNDING, 0.0)
-    if mean[BASELINE].isna().any():
-        # not every baseline is known: the predictions themselves, not a mixture of both
-        departure = mean[model]
-    return pd.DataFrame({"predicted": mean[model], "departure": departure}).reset_index()
-
-
-def _ratings(scored: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
-    double = scored.duplicated([*KEYS, "rater"])
-    if double.any():
-        row = scored[double].iloc[0]
-        raise RatingsError(
-            f"rater {row['rater']} scored {row['target']} of participant {row['participant']}, "
-            f"session {row['session']} twice. Keep one score a rater and session."
-        )
-    return scored.pivot(index=KEYS, columns="rater", values="value").reindex(columns=raters)
 
 
 def _comparisons(ratings: pd.DataFrame, model: pd.DataFrame | None) -> Iterator[Comparison]:
