@@ -93,11 +93,15 @@ class Resampled:
         if self._shape is None:
             return np.nan
         shift, acceleration = self._shape
-        n = len(self._defined)
         share = ((self._defined < bound).mean() + (self._defined <= bound).mean()) / 2
-        past = special.ndtri(np.clip(share, 0.5 / n, 1 - 0.5 / n)) - shift
+        least = 0.5 / len(self._defined)
+        past = special.ndtri(np.clip(share, least, 1 - least)) - shift
+        if not 0 < share < 1 or 1 + acceleration * past <= 0:
+            # beyond every resample, or further than the acceleration reaches
+            return least if past < 0 else 1 - least
         z = past / (1 + acceleration * past)
-        return float(special.stdtr(len(self.left_out) - 1, (z - shift) / self._stretch))
+        p = special.stdtr(len(self.left_out) - 1, (z - shift) / self._stretch)
+        return float(np.clip(p, least, 1 - least))
 
 
 def cluster_resamples(

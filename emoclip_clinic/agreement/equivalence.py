@@ -169,7 +169,7 @@ def rows_of(
         made = cluster_resamples(partial(compared, own), clusters, n_resamples, seed)
         found = {**made, DIFFERENCE: Contrast(made[MODEL], made[RATERS])}
     for name in names or STATISTICS:
-        within = f"; within {panel.tolerance:g} points" if name in OF_TOLERANCE else ""
+        within = f"; tolerance {panel.tolerance:g}" if name in OF_TOLERANCE else ""
         method = f"participant-cluster bootstrap (BCa, {n_resamples} resamples), raters fixed"
         row = _row(found.get(name), margins.of(name), _why(own, name))
         yield {**about, "statistic": name, "method": method + within, **row}

@@ -80,6 +80,7 @@ def agree(
     scale_id: str,
     targets: Iterable[str],
     model: str = "ridge",
+    consensus_rater: str = "",
     n_resamples: int = 2000,
     seed: int,
 ) -> pd.DataFrame:
@@ -101,6 +102,8 @@ def agree(
         Items, subscales and totals, in the order of the table.
     model : str
         The model that is compared.
+    consensus_rater
+        The rater whose scores are the consensus, for everyone else; empty: the mean of raters.
     n_resamples : int
         Bootstrap resamples, where they are needed.
     seed : int
@@ -135,13 +138,15 @@ def agree(
             own = own.reindex(ratings.index)
         participants = ratings.index.get_level_values("participant").to_numpy()
         head = {"scale": scale_id, "target": target, "kind": kinds.get(target, "")}
-        for comparison in _comparisons(ratings, own):
+        for comparison in _comparisons(ratings, own, consensus_rater):
             found = _rows(comparison, participants, n_resamples, seed)
             rows.extend({**head, **row} for row in found)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _comparisons(ratings: pd.DataFrame, model: pd.DataFrame | None) -> Iterator[Comparison]:
+def _comparisons(
+    ratings: pd.DataFrame, model: pd.DataFrame | None, named: str
+) -> Iterator[Comparison]:
     raters = list(ratings.columns)
     scores = ratings.to_numpy(float)
     yield Comparison("rater-rater", "all", "", scores, len(raters))
@@ -150,31 +155,36 @@ def _comparisons(ratings: pd.DataFrame, model: pd.DataFrame | None) -> Iterator[
             label = f"{second} minus {first}"
             yield Comparison("rater-rater", first, second, scores[:, [j, i]], 2, label)
     if model is not None:
-        yield from _model_comparisons(raters, scores, model)
+        yield from _model_comparisons(raters, scores, model, named)
     if len(raters) > 1:
-        yield from _leave_one_out(raters, scores, model)
+        yield from _leave_one_out(raters, scores, model, named)
 
 
 def _model_comparisons(
-    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame
+    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame, named: str
 ) -> Iterator[Comparison]:
     predicted, departure = model[["predicted", "departure"]].to_numpy(float).T
     for j, rater in enumerate(raters):
         pair = np.column_stack([predicted, scores[:, j]])
         label = f"model minus {rater}"
         yield Comparison("model-rater", "model", rater, pair, 1, label, departure)
-    pair = np.column_stack([predicted, _mean(scores)])
-    label, k = "model minus consensus", len(raters)
+    agreed = scores[:, [raters.index(named)]] if named else scores
+    pair = np.column_stack([predicted, _mean(agreed)])
+    label, k = "model minus consensus", agreed.shape[1]
     yield Comparison("model-consensus", "model", "consensus", pair, k, label, departure)
 
 
 def _leave_one_out(
-    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame | None
+    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame | None, named: str
 ) -> Iterator[Comparison]:
-    k = len(raters)
     for j, rater in enumerate(raters):
+        if rater == named:
+            # whose scores are the consensus: nobody else's are
+            continue
+        others = scores[:, [raters.index(named)]] if named else np.delete(scores, j, axis=1)
+        k = 1 + others.shape[1]
         # all three columns must be there, so that rater and model face the same subjects
-        columns = [scores[:, j], _mean(np.delete(scores, j, axis=1))]
+        columns = [scores[:, j], _mean(others)]
         if model is not None:
             columns.append(model["predicted"].to_numpy(float))
         triple = np.column_stack(columns)
