@@ -359,7 +359,8 @@ def test_agreement_is_in_tables_and_all_of_it_in_one_json(done: ec.Study) -> Non
     """Every number of every table, at full precision."""
     folder = done.agreement_dir("cains")
     everything = json.loads((folder / "agreement.json").read_text())["tables"]
-    assert set(everything) == {"agreement", "equivalence", "groups"}
+    names = {"agreement", "reliability", "pairs", "raters", "limits", "equivalence", "groups"}
+    assert set(everything) == names
     for name, columns in everything.items():
         path = done.agreement_csv("cains") if name == "agreement" else folder / f"{name}.csv"
         table = pd.read_csv(path)

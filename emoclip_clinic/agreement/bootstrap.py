@@ -24,18 +24,21 @@ Statistics = Callable[[NDArray[np.float64]], dict[str, NDArray[np.float64]]]
 """From subject weights, shape (n_weightings, n_subjects), to statistics, each (n_weightings,)."""
 
 
-@functools.lru_cache(maxsize=8)
 def resample_counts(n_clusters: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
     """How often each cluster is drawn in each resample, shape (n_resamples, n_clusters).
 
     The same arguments give the same counts, so that statistics of the same participants are
     resampled together, and their differences can be too.
     """
+    return _drawn(n_clusters, n_resamples, seed).astype(float)
+
+
+@functools.lru_cache(maxsize=64)
+def _drawn(n_clusters: int, n_resamples: int, seed: int) -> NDArray[np.int16]:
+    # small numbers, since as many are kept as there are numbers of participants in a study
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=n_resamples)
-    drawn = counts.astype(float)
-    drawn.setflags(write=False)  # shared by all who ask for the same
-    return drawn
+    shares = np.full(n_clusters, 1 / n_clusters)
+    return rng.multinomial(n_clusters, shares, size=n_resamples).astype(np.int16)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,12 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic import agreement, scales
+from emoclip_clinic.agreement.among_raters import rater_pairs, reliability
 from emoclip_clinic.agreement.by_group import agreement_by_group
 from emoclip_clinic.agreement.change import agreement_of_change
 from emoclip_clinic.agreement.equivalence import Margins, equivalence
+from emoclip_clinic.agreement.limit_forms import limit_forms
+from emoclip_clinic.agreement.rater_habits import rater_diagnostics
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.pipeline.sources import Rated
 from emoclip_clinic.scale import Scale
@@ -56,6 +59,19 @@ class Case:
             "n_resamples": self.settings.agree.resamples,
             "seed": self.settings.study.seed,
         }
+
+    @property
+    def of_raters(self) -> dict[str, Any]:
+        """What a table of raters alone is made with."""
+        return {name: value for name, value in self.options.items() if name != "model"}
+
+    @property
+    def dates(self) -> pd.Series | None:
+        """Date of each visit's rating (index participant, session, rater); None without dates."""
+        table = self.rated.ratings
+        if "date" not in table:
+            return None
+        return table.groupby(["participant", "session", "rater"])["date"].first()
 
     @property
     def tolerances(self) -> Mapping[str, float]:
@@ -132,6 +148,10 @@ def _groups(case: Case) -> pd.DataFrame:
 
 
 TABLES: Mapping[str, Callable[[Case], pd.DataFrame]] = {
+    "reliability": lambda case: reliability(case.scored, **case.of_raters),
+    "pairs": lambda case: rater_pairs(case.scored, **case.of_raters),
+    "raters": lambda case: rater_diagnostics(case.scored, case.dates, **case.of_raters),
+    "limits": lambda case: limit_forms(case.scored, case.predicted, **case.options),
     "equivalence": _equivalence,
     "groups": _groups,
     "change": _change,
