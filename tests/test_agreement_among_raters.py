@@ -48,7 +48,7 @@ def test_reliability_is_that_of_the_single_functions() -> None:
     pd.testing.assert_frame_equal(
         found.loc[known.index, columns].astype(float), known[columns], check_names=False
     )
-    assert {"Fleiss kappa", "raw agreement", "AC1", "AC2 (quadratic)", "alpha (ordinal)"} <= set(
+    assert {"Fleiss' kappa", "raw agreement", "AC1", "AC2 (quadratic)", "alpha (ordinal)"} <= set(
         found.index
     )
     assert "ICC(A,1) mixed" not in found.index
@@ -81,8 +81,8 @@ def test_the_paradox_of_kappa_is_explained_where_it_strikes() -> None:
     """Ninety of a hundred in one category: 85 % agreement, kappa of 0.3 (Gwet's skewed table)."""
     pairs = [[1, 1]] * 80 + [[1, 2]] * 10 + [[2, 1]] * 5 + [[2, 2]] * 5
     found = reliability(table(np.array(pairs, float)), **OPTIONS).set_index("statistic")
-    assert found.value["Cohen kappa"] == pytest.approx(0.318182, abs=1e-6)
-    assert "most ratings are in one category" in found.note["Cohen kappa"]
+    assert found.value["Cohen's kappa"] == pytest.approx(0.318182, abs=1e-6)
+    assert "most ratings are in one category" in found.note["Cohen's kappa"]
     assert "one category" not in found.note["raw agreement"]
 
 

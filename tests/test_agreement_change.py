@@ -50,7 +50,7 @@ def compare(scored: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
 def test_what_is_steady_cancels() -> None:
     """A rater's bias and a person's level are in no change: ICC is 1 / (1 + 2 x 0.25)."""
     table = compare(*study(2000, model_sees_change=True))
-    for name in ("ICC(A,1) rater-rater", "ICC(A,1) model-rater"):
+    for name in ("rater-rater ICC(A,1)", "model-rater ICC(A,1)"):
         assert table.value[name] == pytest.approx(1 / 1.5, abs=0.03)
     assert set(table.n_subjects) == {4000}
     assert set(table.n_participants) == {2000}
@@ -59,8 +59,8 @@ def test_what_is_steady_cancels() -> None:
 def test_a_model_of_levels_alone_sees_no_change() -> None:
     """Its agreement about change is none, although it tells people apart."""
     table = compare(*study(300, model_sees_change=False))
-    assert table.value["ICC(A,1) model-rater"] == pytest.approx(0, abs=0.1)
-    assert table.ci_high["ICC(A,1) difference"] < 0
+    assert table.value["model-rater ICC(A,1)"] == pytest.approx(0, abs=0.1)
+    assert table.ci_high["difference of ICC(A,1)"] < 0
 
 
 def test_visits_are_in_the_order_that_is_given() -> None:

@@ -41,7 +41,7 @@ def cohort(
 def test_a_model_that_is_another_rater_cannot_be_told_from_one() -> None:
     """Differences are 0 and ratios 1, within their intervals; it is not inferior."""
     table = table_of(cohort(800, 3, 0.6, 0.6), ALL)
-    for name in ("ICC(A,1) difference", "interchangeability", "individual equivalence index"):
+    for name in ("difference of ICC(A,1)", "interchangeability", "individual equivalence index"):
         assert table.value[name] == pytest.approx(0, abs=0.05)
         assert table.ci_low[name] < 0 < table.ci_high[name]
     for name in ("share of the ceiling", "Williams' index", "CIA"):
@@ -58,8 +58,8 @@ def test_a_noisy_model_is_as_far_off_as_theory_says() -> None:
     msd_raters, msd_model = 2 * 0.36, 0.36 + 1
     within = [2 * norm.cdf(0.5 / np.sqrt(msd)) - 1 for msd in (msd_raters, msd_model)]
     truth = {
-        "ICC(A,1) rater-rater": raters,
-        "ICC(A,1) model-rater": model,
+        "rater-rater ICC(A,1)": raters,
+        "model-rater ICC(A,1)": model,
         "share of the ceiling": model / raters,
         "within tolerance, rater-rater": within[0],
         "within tolerance, model-rater": within[1],
@@ -75,7 +75,7 @@ def test_a_noisy_model_is_as_far_off_as_theory_says() -> None:
 
 def test_a_lenient_rater_lowers_the_ceiling() -> None:
     """A constant of one of two raters is disagreement: their ICC(A,1) is that of the components."""
-    found = truth_of(cohort(40_000, 2, 0.6, 0.6, bias=1.0))["ICC(A,1) rater-rater"]
+    found = truth_of(cohort(40_000, 2, 0.6, 0.6, bias=1.0))["rater-rater ICC(A,1)"]
     assert found == pytest.approx(1 / (1 + 0.36 + 0.5), abs=0.02)
 
 
@@ -117,7 +117,7 @@ def test_the_test_at_the_margin_errs_rarely() -> None:
     for seed in range(n_studies):
         panel = cohort(50, 3, 0.6, 1.0, seed)
         people = np.arange(50).astype(object)
-        (row,) = rows_of(panel, people, Margins(icc=margin), 300, seed, ["ICC(A,1) difference"])
+        (row,) = rows_of(panel, people, Margins(icc=margin), 300, seed, ["difference of ICC(A,1)"])
         found += row["verdict"] == "not inferior"
         covered += row["ci_low"] <= -margin <= row["ci_high"]
     assert found / n_studies < 0.025 + 3 * np.sqrt(0.025 * 0.975 / n_studies)
@@ -176,7 +176,7 @@ def test_without_a_margin_nothing_is_tested() -> None:
 def test_one_rater_has_no_ceiling_but_the_model_is_compared() -> None:
     """What needs two raters is missing with the reason."""
     table = compare({"N1": cohort(30, 1, 0.6, 0.6)}, margins=ALL).set_index("statistic")
-    model = ["ICC(A,1) model-rater", "within tolerance, model-rater"]
+    model = ["model-rater ICC(A,1)", "within tolerance, model-rater"]
     assert table.value[model].notna().all()
     rest = table.drop(model)
     assert rest.value.isna().all()

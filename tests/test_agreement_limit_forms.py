@@ -44,19 +44,19 @@ def test_ratios_and_percentages_of_a_known_factor() -> None:
     first = np.linspace(10, 60, 40)
     noise = np.exp(0.05 * np.random.default_rng(1).normal(size=40))
     found = forms(np.column_stack([first, 1.2 * first * noise]))
-    assert found.value["ratio", "bias"] == pytest.approx(1.2, rel=0.02)
+    assert found.value["log ratio", "bias"] == pytest.approx(1.2, rel=0.02)
     half = np.exp(1.96 * 0.05)
-    assert found.value["ratio", "LoA upper"] == pytest.approx(1.2 * half, rel=0.03)
+    assert found.value["log ratio", "LoA upper"] == pytest.approx(1.2 * half, rel=0.03)
     assert found.value["percentage", "bias"] == pytest.approx(100 * 0.2 / 1.1, rel=0.05)
-    assert found.ci_low["proportional", "slope"] > 0
+    assert found.ci_low["proportional bias", "slope"] > 0
 
 
 def test_scores_of_zero_have_no_ratio() -> None:
     """The reason is said; the other forms stay."""
     found = forms(np.column_stack([np.arange(50.0), np.arange(50.0)[::-1]]))
-    assert found.value.loc[["ratio", "percentage"]].isna().all()
-    assert found.note["ratio", "bias"].startswith("undefined: a score is 0 or below")
-    assert found.value.loc[["exact", "repeated", "non-parametric"]].notna().all()
+    assert found.value.loc[["log ratio", "percentage"]].isna().all()
+    assert found.note["log ratio", "bias"].startswith("undefined: a score is 0 or below")
+    assert found.value.loc[["exact", "repeated measures", "non-parametric"]].notna().all()
 
 
 def test_repeated_visits_give_the_components_of_one_way_analysis_of_variance() -> None:
@@ -81,7 +81,7 @@ def test_one_visit_a_person_is_the_plain_form() -> None:
     """No variance within persons: the usual limits."""
     found = forms(pair(45))
     for name in ("bias", "LoA lower", "LoA upper"):
-        assert found.value["repeated", name] == pytest.approx(found.value["exact", name])
+        assert found.value["repeated measures", name] == pytest.approx(found.value["exact", name])
 
 
 @given(

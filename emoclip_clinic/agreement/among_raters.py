@@ -28,6 +28,7 @@ __all__ = ["PAIR_COLUMNS", "rater_pairs", "reliability"]
 
 PAIR_COLUMNS = [*COLUMNS[:3], "rater_a", "rater_b", *COLUMNS[3:]]
 
+NAMES = {"kappa": "Cohen's kappa", "Fleiss kappa": "Fleiss' kappa"}
 PARADOX = (
     "most ratings are in one category: kappa is low however well raters agree; read AC1 or AC2"
 )
@@ -45,9 +46,10 @@ def reliability(
 ) -> pd.DataFrame:
     """Estimate how far all raters together agree, target by target.
 
-    All six ICCs, standard error of measurement and smallest detectable change; the ICCs of a mixed
+    All six ICCs, standard error of measurement, smallest detectable change, and the share of pairs
+    of ratings within 1 point; the ICCs of a mixed
     model where raters missed visits; and of items, whose ratings are categories: raw agreement,
-    agreement within 1 point, Cohen's or Fleiss' kappa, AC1, AC2 (quadratic) and alpha (ordinal).
+    Cohen's or Fleiss' kappa, AC1, AC2 (quadratic) and alpha (ordinal).
 
     Parameters
     ----------
@@ -86,10 +88,33 @@ def _of_scores(one: Target, n_resamples: int, seed: int) -> Iterator[dict[str, A
         else:
             value = float(numbers(np.ones((1, len(scores))))[name][0])
             yield as_row(redrawn(replace(blank, value=value), drawn.get(name), n_resamples), whose)
+    yield _within(one, n_resamples, seed)
     if dropped and len(everyone) > 1:
         clusters = pd.factorize(one.people)[0]
         for row in mixed_estimates(one.scores, clusters, seed):
             yield as_row(row, one.people)
+
+
+def _within(one: Target, n_resamples: int, seed: int) -> dict[str, Any]:
+    """Share of the pairs of ratings of a visit that differ by 1 point at most."""
+    some = (~np.isnan(one.scores)).sum(axis=1) > 1
+    scores, whose = one.scores[some], one.people[some]
+    row = Estimate("within 1 point", len(scores), one.scores.shape[1])
+    if len(scores) < 2:
+        why = f"undefined: needs 2 visits that 2 raters scored, has {len(scores)}"
+        return as_row(replace(row, note=why), whose)
+    numbers = partial(_close_pairs, scores)
+    value = float(numbers(np.ones((1, len(scores))))[row.name][0])
+    drawn = resampled(numbers, whose, n_resamples, seed)[row.name]
+    return as_row(redrawn(replace(row, value=value), drawn, n_resamples), whose)
+
+
+def _close_pairs(scores: Array, weights: Array) -> dict[str, Array]:
+    apart = np.abs(scores[:, :, None] - scores[:, None, :])
+    upper = np.triu(np.ones(apart.shape[1:], bool), 1)
+    there = (~np.isnan(apart) & upper).sum(axis=(1, 2)).astype(float)
+    close = ((apart <= 1 + 1e-9) & upper).sum(axis=(1, 2)).astype(float)
+    return {"within 1 point": (weights @ close) / np.maximum(weights @ there, 1)}
 
 
 def _score_statistics(scores: Array, weights: Array) -> dict[str, Array]:
@@ -103,7 +128,7 @@ def _of_categories(one: Target) -> Iterator[dict[str, Any]]:
     tidy = one.tidy(everyone)
     cohen = kappa(tidy) if len(everyone) == 2 else fleiss_kappa(tidy)
     tables = [
-        cohen.assign(name=cohen["name"].replace("kappa", "Cohen kappa")),
+        cohen.assign(name=cohen["name"].replace(NAMES)),
         gwet_ac(tidy).iloc[:1],
         gwet_ac(tidy, "quadratic").iloc[:1],
         krippendorff_alpha(tidy, "ordinal"),
@@ -118,7 +143,7 @@ def _of_categories(one: Target) -> Iterator[dict[str, Any]]:
     ]
     n_complete = len(set(one.complete(everyone)[1]))
     for row in _as_rows(found):
-        dropped = row["statistic"].startswith(("Cohen", "Fleiss", "raw"))
+        dropped = row["statistic"] in (*NAMES.values(), "raw agreement")
         yield {**row, "n_participants": n_complete if dropped else len(set(one.people))}
 
 

@@ -62,8 +62,8 @@ def agreement_by_group(
     Returns
     -------
     pandas.DataFrame
-        scale, target, kind; group (the attribute), level; statistic (ICC(A,1) rater-rater,
-        model-rater and their difference), value, ci_low, ci_high; n_subjects, n_participants,
+        scale, target, kind; group (the attribute), level; statistic (rater-rater and
+        model-rater ICC(A,1), their difference), value, ci_low, ci_high; n_subjects, n_participants,
         n_raters; method, note. Of a group that is not shown the numbers are missing, and the note
         says why.
     """

@@ -44,7 +44,7 @@ COLUMNS = [
     *("p", "p_corrected", "verdict", "n_subjects", "n_participants", "n_raters", "method", "note"),
 ]
 
-RATERS, MODEL, DIFFERENCE = "ICC(A,1) rater-rater", "ICC(A,1) model-rater", "ICC(A,1) difference"
+RATERS, MODEL, DIFFERENCE = "rater-rater ICC(A,1)", "model-rater ICC(A,1)", "difference of ICC(A,1)"
 INTERCHANGE = "interchangeability"
 
 Array = NDArray[np.float64]

@@ -3,13 +3,13 @@
 With d the differences of n visits and m the means of each pair:
 
 - approximate and exact: bias -+ 1.96 SD, with Bland and Altman's interval or Carkeet's exact one.
-- repeated: several visits of a person are alike, so that SD is put together of the variance
-  between and within persons (Bland and Altman 2007, the true value varies).
+- repeated measures: several visits of a person are alike, so that SD is put together of the
+  variance between and within persons (Bland and Altman 2007, the true value varies).
 - non-parametric: the 2.5th and 97.5th percentile of d, for differences that are not normal.
-- percentage: d in per cent of m; ratio: limits of the logarithms, back as ratios. Both only where
-  all scores are above 0, as on scales that begin at 1.
-- proportional: the slope of d on m. Where its interval is without 0, the difference grows with the
-  score, and one pair of limits does not fit all.
+- percentage: d in per cent of m; log ratio: limits of the logarithms, back as ratios. Both only
+  where all scores are above 0, as on scales that begin at 1.
+- proportional bias: d as a line of m, intercept + slope m. Where the slope's interval is without 0,
+  the difference grows with the score, and one pair of limits does not fit all.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ LIMIT_COLUMNS = [*COLUMNS[:3], "rater_a", "rater_b", "form", *COLUMNS[3:]]
 FORMS = (
     "approximate",
     "exact",
-    "repeated",
+    "repeated measures",
     "non-parametric",
     "percentage",
-    "ratio",
-    "proportional",
+    "log ratio",
+    "proportional bias",
 )
 FEWEST = 40
 """Visits that percentiles need: of fewer, the 2.5th is beyond the second lowest."""
 PERCENTILES = (0.025, 0.975)
+ALIKE = "visits of one person counted as independent: read the form of repeated measures"
 LIMITS = ("bias", "LoA lower", "LoA upper")
 
 Array = NDArray[np.float64]
@@ -71,8 +72,8 @@ def limit_forms(
     -------
     pandas.DataFrame
         scale, target, kind, rater_a, rater_b; form, as at the top of this module; statistic (bias,
-        LoA lower, LoA upper; or slope), value, ci_low, ci_high; n_subjects, n_participants,
-        n_raters; method, note. NaN where undefined, and the note says why.
+        LoA lower, LoA upper; or intercept, slope), value, ci_low, ci_high; n_subjects,
+        n_participants, n_raters; method, note. NaN where undefined, and the note says why.
 
     References
     ----------
@@ -109,21 +110,25 @@ def _forms(scores: pd.DataFrame, n_resamples: int, seed: int) -> Iterator[dict[s
             yield {"form": form, **as_row(blank, whose)}
         return
     once = len(set(whose)) == n
-    apart = "" if once else "visits of one person counted as independent: read the repeated form"
+    apart = (
+        ""
+        if once
+        else "visits of one person counted as independent: read the form of repeated measures"
+    )
     found = {
         "approximate": limits_estimates(x, y, apart, "approximate"),
         "exact": limits_estimates(x, y, apart, "exact"),
         "percentage": _relative(x, y, apart, ratio=False),
-        "ratio": _relative(x, y, apart, ratio=True),
+        "log ratio": _relative(x, y, apart, ratio=True),
     }
     for form, rows in found.items():
         for row in rows:
             if row.name in LIMITS:
                 yield {"form": form, **as_row(row, whose)}
     drawn = {
-        "repeated": partial(_repeated, x - y, whose),
+        "repeated measures": partial(_repeated, x - y, whose),
         "non-parametric": partial(_percentiles, x - y),
-        "proportional": partial(_slope, (x + y) / 2, x - y),
+        "proportional bias": partial(_slope, (x + y) / 2, x - y),
     }
     for form, numbers in drawn.items():
         values = numbers(np.ones((1, n)))
@@ -208,4 +213,5 @@ def _slope(mean: Array, difference: Array, weights: Array) -> dict[str, Array]:
         mx, my = weights @ mean / n, weights @ difference / n
         xx = weights @ mean**2 / n - mx**2
         slope = (weights @ (mean * difference) / n - mx * my) / xx
-    return {"slope": np.where(xx > 1e-12 * np.maximum(mx**2, 1), slope, np.nan)}
+        slope = np.where(xx > 1e-12 * np.maximum(mx**2, 1), slope, np.nan)
+    return {"intercept": my - slope * mx, "slope": slope}
