@@ -76,10 +76,10 @@ class Context:
             f"<b>{escape(label)}</b> {plain(self.texts(key, **values))}", STYLES[style]
         )
 
-    def figures(self, figures: Sequence[Flowable], key: str) -> list[Flowable]:
+    def figures(self, figures: Sequence[Flowable], key: str, **values: Any) -> list[Flowable]:
         """Keep each figure and its caption on one page; all have one number."""
         captions = [
-            self.caption("figure", "words.continued" if place else key, again=place > 0)
+            self.caption("figure", "words.continued" if place else key, again=place > 0, **values)
             for place in range(len(figures))
         ]
         return [KeepTogether(list(pair)) for pair in zip(figures, captions, strict=True)]

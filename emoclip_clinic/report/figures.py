@@ -23,7 +23,7 @@ from emoclip_clinic.report.theme import (
 )
 from emoclip_clinic.report.vector import new_figure, styled
 
-__all__ = ["Group", "Panel", "bland_altman", "forest", "scatter"]
+__all__ = ["Group", "Panel", "bland_altman", "calibration", "forest", "scatter"]
 
 LINE_PT = 7.0
 ROW_GAP_PT = 8.0
@@ -62,6 +62,8 @@ class Panel:
     """Mean of predicted minus observed."""
     limits: tuple[Estimate, Estimate] = (UNKNOWN, UNKNOWN)
     """Lower and upper limit of agreement."""
+    line: tuple[float, float] | None = None
+    """Intercept and slope of a line that is drawn over the points."""
 
 
 @styled
@@ -194,6 +196,17 @@ def bland_altman(
     return _grids(panels, width, height, axes_words, _bland_altman_panel)
 
 
+@styled
+def calibration(
+    panels: Sequence[Panel], width: float, height: float, axes_words: tuple[str, str]
+) -> list[Figure]:
+    """Draw observed against predicted scores, with the line that calibrates and the ideal one.
+
+    The line is that of the table; nothing is estimated here.
+    """
+    return _grids(panels, width, height, axes_words, _calibration_panel)
+
+
 def _grids(
     panels: Sequence[Panel], width: float, height: float, words: tuple[str, str], draw: object
 ) -> list[Figure]:
@@ -248,6 +261,22 @@ def _scatter_panel(axes: Axes, panel: Panel) -> None:
     axes.set(xlim=limits, ylim=limits)
 
 
+def _calibration_panel(axes: Axes, panel: Panel) -> None:
+    limits = _padded(np.concatenate([panel.observed, panel.predicted]))
+    axes.plot(limits, limits, color=SUBDUED, linewidth=0.7, dashes=(4, 2))
+    _points(axes, panel.predicted, panel.observed)
+    _line(axes, panel, panel.predicted)
+    axes.set(xlim=limits, ylim=limits)
+
+
+def _line(axes: Axes, panel: Panel, x: np.ndarray) -> None:
+    """Draw the panel's line, as far as the points reach."""
+    if panel.line is None or not all(map(math.isfinite, panel.line)) or not len(x):
+        return
+    ends = np.array([x.min(), x.max()])
+    axes.plot(ends, panel.line[0] + panel.line[1] * ends, color=MODEL, linewidth=1.6)
+
+
 def _bland_altman_panel(axes: Axes, panel: Panel) -> None:
     difference = panel.predicted - panel.observed
     mean = (panel.predicted + panel.observed) / 2
@@ -261,6 +290,9 @@ def _bland_altman_panel(axes: Axes, panel: Panel) -> None:
         if math.isfinite(each.value):
             axes.axhline(each.value, color=MODEL, linewidth=1.0, dashes=dashes or (None, None))
     _points(axes, mean, difference)
+    if panel.line is not None and all(map(math.isfinite, panel.line)):
+        reach = np.array([mean.min(), mean.max()])
+        axes.plot(reach, panel.line[0] + panel.line[1] * reach, color=INK, dashes=(1, 1.5))
 
 
 def _padded(values: np.ndarray) -> tuple[float, float]:
