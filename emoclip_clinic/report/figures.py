@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -178,61 +178,49 @@ def _forest_limits(groups: Sequence[Group]) -> tuple[float, float]:
 
 
 @styled
-def scatter(
-    panels: Sequence[Panel], width: float, height: float, axes_words: tuple[str, str]
-) -> list[Figure]:
+def scatter(panels: Sequence[Panel], width: float, axes_words: tuple[str, str]) -> list[Figure]:
     """Draw predicted against observed scores, with the line on which they are equal."""
-    return _grids(panels, width, height, axes_words, _scatter_panel)
+    return _grids(panels, width, axes_words, _scatter_panel)
 
 
 @styled
 def bland_altman(
-    panels: Sequence[Panel], width: float, height: float, axes_words: tuple[str, str]
+    panels: Sequence[Panel], width: float, axes_words: tuple[str, str]
 ) -> list[Figure]:
     """Draw differences (predicted minus observed) against means, with bias and limits.
 
     The lines and their bands are the estimates of the agreement table; nothing is estimated here.
     """
-    return _grids(panels, width, height, axes_words, _bland_altman_panel)
+    return _grids(panels, width, axes_words, _bland_altman_panel)
 
 
 @styled
-def calibration(
-    panels: Sequence[Panel], width: float, height: float, axes_words: tuple[str, str]
-) -> list[Figure]:
+def calibration(panels: Sequence[Panel], width: float, axes_words: tuple[str, str]) -> list[Figure]:
     """Draw observed against predicted scores, with the line that calibrates and the ideal one.
 
     The line is that of the table; nothing is estimated here.
     """
-    return _grids(panels, width, height, axes_words, _calibration_panel)
+    return _grids(panels, width, axes_words, _calibration_panel)
 
 
 def _grids(
-    panels: Sequence[Panel], width: float, height: float, words: tuple[str, str], draw: object
+    panels: Sequence[Panel],
+    width: float,
+    words: tuple[str, str],
+    draw: Callable[[Axes, Panel], None],
 ) -> list[Figure]:
+    """Make a figure a row of panels, so that pages can break between rows."""
     across = min(PANELS_ACROSS, max(len(panels), 1))
     size = width / PANELS_ACROSS
-    panel_height = size + 12
-    down = max(int(height // panel_height), 1)
-    if math.ceil(len(panels) / across) == down + 1:
-        # one row more is squeezed in: a page for it alone would be all but empty
-        down += 1
-        panel_height = min(panel_height, height / down)
+    height = size + 12
     figures = []
-    for start in range(0, len(panels), across * down):
-        page = panels[start : start + across * down]
-        rows = math.ceil(len(page) / across)
-        figure = new_figure(width, rows * panel_height)
-        for place, panel in enumerate(page):
-            row, column = divmod(place, across)
-            left, bottom = column * size + 30, (rows - 1 - row) * panel_height + 25
-            box = (left, bottom, size - 38, panel_height - 59)
-            axes = figure.add_axes(
-                (box[0] / width, box[1] / (rows * panel_height), box[2] / width,
-                 box[3] / (rows * panel_height))
-            )  # fmt: skip
+    for start in range(0, len(panels), across):
+        figure = new_figure(width, height)
+        for column, panel in enumerate(panels[start : start + across]):
+            left, bottom = (column * size + 30) / width, 25 / height
+            axes = figure.add_axes((left, bottom, (size - 38) / width, (height - 59) / height))
             _decorate(axes, panel, words, size - 34)
-            draw(axes, panel)  # type: ignore[operator]
+            draw(axes, panel)
         figures.append(figure)
     return figures
 

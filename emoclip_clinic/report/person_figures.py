@@ -18,20 +18,21 @@ from emoclip_clinic.report.theme import (
     MODEL,
     REGULAR,
     RULE,
-    SUBDUED,
-    TINT,
     shorten,
 )
 from emoclip_clinic.report.vector import new_figure, styled
 
 __all__ = ["PersonItem", "Timeline", "items_page", "timelines"]
 
-ROW_PT = 17.0
+ROW_PT = 18.0
 AXIS_PT = 30.0
 LABEL_SHARE = 0.36
 PANEL_PT = 118.0
-LETTER_PT = 6.5
+LETTER_PT = 6.0
+OFF_PT = 3.6
 MINUTE_S = 60.0
+# recordings up to so long are shown in seconds
+SHORT_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -88,27 +89,31 @@ def items_page(items: Sequence[PersonItem], width: float, axis: str) -> Figure:
 
 
 def _item(axes: Axes, item: PersonItem, y: float) -> None:
-    axes.plot(item.span, [y, y], color=RULE, linewidth=9, alpha=0.35, solid_capstyle="butt")
+    axes.plot(item.span, [y, y], color=RULE, linewidth=13, alpha=0.3, solid_capstyle="butt")
     own = item.predicted
+    below = y + OFF_PT
     if own.defined:
-        axes.plot([own.low, own.high], [y, y], color=MODEL, linewidth=1.6, solid_capstyle="butt")
+        axes.plot([own.low, own.high], [below] * 2, color=MODEL, linewidth=1.6,
+                  solid_capstyle="butt")  # fmt: skip
     if math.isfinite(own.value):
-        axes.plot([own.value], [y], "o", color=MODEL, markersize=4.6)
-    # raters who gave the same score stand in one word, above the line
+        axes.plot([own.value], [below], "o", color=MODEL, markersize=4.6)
+    # raters who gave the same score stand in one word
     by_score: dict[float, str] = {}
     for letter, score in item.ratings.items():
         by_score[score] = by_score.get(score, "") + letter
     for score, letters in by_score.items():
         axes.annotate(
-            letters, (score, y), (0, 0), textcoords="offset points", ha="center", va="center",
+            letters, (score, y - OFF_PT), ha="center", va="center",
             color=CLINICIANS, fontsize=LETTER_PT, fontweight="bold",
-            bbox={"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": CLINICIANS,
+            bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": CLINICIANS,
                   "linewidth": 0.5},
         )  # fmt: skip
 
 
 @styled
-def timelines(panels: Sequence[Timeline], width: float, words: tuple[str, str]) -> list[Figure]:
+def timelines(
+    panels: Sequence[Timeline], width: float, words: tuple[str, str, str]
+) -> list[Figure]:
     """Draw a panel a recording; all have the same axis of contributions.
 
     Parameters
@@ -118,20 +123,21 @@ def timelines(panels: Sequence[Timeline], width: float, words: tuple[str, str]) 
     width
         In points.
     words
-        Of the axis of time and of that of contributions.
+        Of the axis of time in seconds, in minutes, and of that of contributions.
     """
     largest = max((float(np.abs(one.contribution).max()) for one in panels), default=0.0) or 1.0
     return [_timeline(one, width, words, 1.1 * largest) for one in panels]
 
 
-def _timeline(panel: Timeline, width: float, words: tuple[str, str], reach: float) -> Figure:
+def _timeline(panel: Timeline, width: float, words: tuple[str, str, str], reach: float) -> Figure:
     figure = new_figure(width, PANEL_PT)
     axes = figure.add_axes((42 / width, 28 / PANEL_PT, (width - 50) / width, 72 / PANEL_PT))
     axes.set_title(shorten(panel.label, width - 50, REGULAR, 7.9))
-    start, stop = panel.start_s / MINUTE_S, panel.stop_s / MINUTE_S
+    last = max([float(panel.stop_s.max()), *(high for _, high in panel.left_out)])
+    unit, word = (1.0, words[0]) if last <= SHORT_S else (MINUTE_S, words[1])
+    start, stop = panel.start_s / unit, panel.stop_s / unit
     for low, high in panel.left_out:
-        axes.axvspan(low / MINUTE_S, high / MINUTE_S, facecolor=TINT, edgecolor=SUBDUED,
-                     hatch="///", linewidth=0)  # fmt: skip
+        axes.axvspan(low / unit, high / unit, color=RULE, alpha=0.6, linewidth=0)
     # overlapping windows: each is drawn from its start to the next one's
     ends = np.minimum(stop, np.append(start[1:], np.inf))
     raises = panel.contribution >= 0
@@ -139,7 +145,6 @@ def _timeline(panel: Timeline, width: float, words: tuple[str, str], reach: floa
         axes.bar(start[chosen], panel.contribution[chosen], (ends - start)[chosen], align="edge",
                  color=hue, edgecolor="white", linewidth=0.3)  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.6)
-    last = max([float(stop.max()), *(high / MINUTE_S for _, high in panel.left_out)])
-    axes.set(xlim=(0, last), ylim=(-reach, reach), xlabel=words[0], ylabel=words[1])
+    axes.set(xlim=(0, last / unit), ylim=(-reach, reach), xlabel=word, ylabel=words[2])
     axes.yaxis.set_major_locator(MaxNLocator(4))
     return figure

@@ -9,6 +9,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
+from emoclip_clinic.report.asked import points_digits
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.evidence import (
     ICC,
@@ -20,11 +21,12 @@ from emoclip_clinic.report.evidence import (
     pairs,
 )
 from emoclip_clinic.report.figures import Group, forest
-from emoclip_clinic.report.numbers import count, scale_digits
+from emoclip_clinic.report.numbers import count
 from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 from emoclip_clinic.report.vector import FigureFlowable
+from emoclip_clinic.report.versus import versus
 
-__all__ = ["AllTargets", "forest_plot", "pairs_table", "points_digits", "side_by_side"]
+__all__ = ["AllTargets", "by_kind", "forest_plot", "pairs_table", "side_by_side"]
 
 COMPARISONS = (
     "rater-rater",
@@ -43,12 +45,6 @@ class AllTargets(Selection):
     """Which targets are shown; all of them unless the template says otherwise."""
 
     kinds: tuple[str, ...] = ("total", "subscale", "item")
-
-
-def points_digits(context: Context, target: str) -> int:
-    """Decimals for points on the target's scale."""
-    row = context.data.targets[context.data.targets["target"] == target].iloc[0]
-    return scale_digits(float(row["minimum"]), float(row["maximum"]))
 
 
 def by_kind(context: Context, targets: list[str]) -> Iterator[tuple[str, str]]:
@@ -116,24 +112,16 @@ def _mean_and_range(found: list[Estimate]) -> Estimate:
 def forest_plot(context: Context, options: AllTargets) -> list[Flowable]:
     """ICC(A,1) with intervals, a row a target."""
     data = context.data
-    groups = [
-        Group(
-            data.label(target),
-            _together(estimates(data, target, "rater-rater", ICC)),
-            estimates(data, target, "model-rater", ICC),
-        )
-        for target in context.select(options)
-    ]
+    groups = []
+    for target in context.select(options):
+        found = versus(data, target)
+        groups.append(Group(data.label(target), [found.clinicians], found.model))
     if not any(each.defined for group in groups for each in [*group.clinicians, *group.model]):
         return [context.say("forest.none")]
     legend = context.texts("words.clinicians"), context.texts("words.model")
     height = context.frame_height - 60
     figures = forest(groups, context.page.text_width, height, legend, context.texts("forest.axis"))
     return context.figures([FigureFlowable(figure) for figure in figures], "forest.caption")
-
-
-def _together(found: list[Estimate]) -> list[Estimate]:
-    return found or [Estimate(note="not estimated")]
 
 
 def pairs_table(context: Context, options: Selection) -> list[Flowable]:

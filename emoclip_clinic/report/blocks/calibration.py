@@ -9,6 +9,7 @@ from reportlab.platypus import Flowable
 
 from emoclip_clinic.report.asked import of_targets, points_digits
 from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind
+from emoclip_clinic.report.blocks.prediction import panel_rows
 from emoclip_clinic.report.context import Context, NoOptions, Selection
 from emoclip_clinic.report.curves import Means, profile_figure
 from emoclip_clinic.report.evidence import Estimate, performance
@@ -107,8 +108,5 @@ def calibration_panels(context: Context, options: Selection) -> list[Flowable]:
             )
         )
     words = context.texts("calibration.x"), context.texts("calibration.y")
-    height = context.frame_height - ABOVE_PT
-    figures = draw_calibration(panels, context.page.text_width, height, words)
-    if not figures:
-        return []
-    return context.figures([FigureFlowable(figure) for figure in figures], "calibration.figure")
+    figures = draw_calibration(panels, context.page.text_width, words)
+    return panel_rows(context, figures, "calibration.figure")

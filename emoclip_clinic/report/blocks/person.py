@@ -92,11 +92,11 @@ def _columns(context: Context, letters: dict[str, str]) -> list[Column]:
     words = context.texts
     return [
         Column(words("words.target"), numeric=False),
-        Column(words("person.predicted"), 100),
+        Column(words("person.predicted"), 96),
         *(Column(words("words.rater", letter=letter), 34) for letter in letters.values()),
         Column(words("person.consensus"), 54),
         Column(words("person.inside"), 36),
-        Column(words("person.skill"), 36),
+        Column(words("person.skill"), 58),
     ]
 
 
@@ -185,7 +185,11 @@ def timeline(context: Context, options: Named) -> list[Flowable]:
         return [context.say("person.timeline_none")]
     seen = context.say(f"person.timeline_{'unseen' if person.unseen else 'seen'}")
     parts: list[Flowable] = [context.say("person.timeline_intro"), seen]
-    words = context.texts("person.timeline_x"), context.texts("person.timeline_y")
+    words = (
+        context.texts("person.timeline_seconds"),
+        context.texts("person.timeline_minutes"),
+        context.texts("person.timeline_y"),
+    )
     for target in context.select(options):
         panels = list(_timelines(context, person.windows, target))
         figures = [FigureFlowable(one) for one in timelines(panels, context.page.text_width, words)]

@@ -8,7 +8,7 @@ from reportlab.platypus import Flowable, KeepInFrame, Paragraph, Spacer
 
 from emoclip_clinic.report.blocks.front import tinted
 from emoclip_clinic.report.context import Context, NoOptions, paragraph, plain
-from emoclip_clinic.report.evidence import PAIR, Estimate, estimates, koo_li, overall
+from emoclip_clinic.report.evidence import PAIR, Estimate, koo_li, overall
 from emoclip_clinic.report.figures import Group, forest
 from emoclip_clinic.report.flow import FlowStrip
 from emoclip_clinic.report.numbers import count, number, scale_digits
@@ -173,9 +173,7 @@ def _figure(context: Context, found: Versus, target: str) -> list[Flowable]:
     groups = []
     for name in chosen:
         each = found if name == target else versus(data, name)
-        clinicians = [each.clinicians] if each.clinicians.value == each.clinicians.value else []
-        clinicians = clinicians or estimates(data, name, "rater-rater", "ICC(A,1)")[:1]
-        groups.append(Group(data.label(name), clinicians, each.model))
+        groups.append(Group(data.label(name), [each.clinicians], each.model))
     if not any(each.defined for group in groups for each in [*group.clinicians, *group.model]):
         return []
     legend = context.texts("words.clinicians"), context.texts("words.model")
