@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from reportlab.platypus import Paragraph
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph
 
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.evidence import Estimate, from_row
@@ -21,6 +21,7 @@ __all__ = [
     "by_statistic",
     "columns_of",
     "digits_of",
+    "introduced",
     "of_targets",
     "points_digits",
     "row_of",
@@ -45,6 +46,20 @@ def absent(context: Context, name: str) -> Paragraph:
         return context.say("absent.cohort")
     about = context.texts.word("absent.tables", name)
     return context.say(f"absent.{asked.stage}", about=about, scale=context.data.scale)
+
+
+def introduced(
+    context: Context, intro: Sequence[Flowable], table: Sequence[Flowable]
+) -> list[Flowable]:
+    """Keep what introduces a table on the page where the table begins."""
+    first, *rest = table
+    if isinstance(first, KeepTogether):
+        return [KeepTogether([*intro, *first._content]), *rest]
+    if isinstance(first, CondPageBreak):
+        width, height = context.page.text_width, context.frame_height
+        above = sum(each.wrap(width, height)[1] + each.getSpaceAfter() for each in intro)
+        return [CondPageBreak(first.height + above), *intro, *rest]
+    return [*intro, *table]
 
 
 def points_digits(context: Context, target: str) -> int:

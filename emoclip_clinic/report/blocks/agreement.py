@@ -9,7 +9,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.asked import points_digits
+from emoclip_clinic.report.asked import introduced, points_digits
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.evidence import (
     ICC,
@@ -70,16 +70,18 @@ def side_by_side(context: Context, options: AllTargets) -> list[Flowable]:
         if heading:
             rows.append(Subheading(heading))
         rows.append([data.label(target), *_target_cells(context, target, notes, each)])
+    width = 57 if len(raters) == RATERS_ACROSS else 66
     names = [words("agreement.model_with", letter=letter) for letter in raters]
     columns = [
         Column(words("words.target"), numeric=False),
         Column("n", 26),
-        Column(words("agreement.clinicians"), 66),
-        *(Column(name, 66) for name in (names if each else [words("agreement.model_mean")])),
-        Column(words("agreement.consensus"), 66),
+        Column(words("agreement.clinicians"), width),
+        *(Column(name, width) for name in (names if each else [words("agreement.model_mean")])),
+        Column(words("agreement.consensus"), width),
     ]
     caption = context.caption("table", "agreement.caption" if each else "agreement.caption_mean")
-    return [context.say("agreement.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("agreement.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _target_cells(context: Context, target: str, notes: Notes, each: bool) -> list[Any]:
@@ -119,7 +121,8 @@ def forest_plot(context: Context, options: AllTargets) -> list[Flowable]:
     if not any(each.defined for group in groups for each in [*group.clinicians, *group.model]):
         return [context.say("forest.none")]
     legend = context.texts("words.clinicians"), context.texts("words.model")
-    height = context.frame_height - 60
+    # two on a page: what goes to the next page leaves no more than a half of this one empty
+    height = context.frame_height / 2 - 40
     figures = forest(groups, context.page.text_width, height, legend, context.texts("forest.axis"))
     return context.figures([FigureFlowable(figure) for figure in figures], "forest.caption")
 
@@ -141,7 +144,8 @@ def pairs_table(context: Context, options: Selection) -> list[Flowable]:
         *(Column(context.texts.word("statistics", name), 70) for name in PAIR_STATISTICS),
     ]
     caption = context.caption("table", "pairs.caption")
-    return [context.say("pairs.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("pairs.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _pair_rows(context: Context, target: str, comparison: str, notes: Notes) -> list[list[Any]]:

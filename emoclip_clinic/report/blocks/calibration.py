@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.asked import of_targets, points_digits
+from emoclip_clinic.report.asked import introduced, of_targets, points_digits
 from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind
 from emoclip_clinic.report.blocks.prediction import panel_rows
 from emoclip_clinic.report.context import Context, NoOptions, Selection
@@ -22,8 +22,6 @@ from emoclip_clinic.report.vector import FigureFlowable
 __all__ = ["calibration_panels", "calibration_table", "item_profile"]
 
 INTERCEPT, SLOPE = "calibration_intercept", "calibration_slope"
-# room for a heading, a paragraph and the caption
-ABOVE_PT = 150.0
 
 
 def item_profile(context: Context, options: NoOptions) -> list[Flowable]:
@@ -45,7 +43,8 @@ def item_profile(context: Context, options: NoOptions) -> list[Flowable]:
     )
     shown = items[items["target"].isin(found)]
     span = float(shown["minimum"].min()), float(shown["maximum"].max())
-    height = context.frame_height - ABOVE_PT
+    # two on a page: what goes to the next page leaves no more than a half of this one empty
+    height = context.frame_height / 2 - 40
     figures = profile_figure(rows, context.page.text_width, height, words, span)
     flowables = context.figures([FigureFlowable(figure) for figure in figures], "profile.caption")
     return [context.say("profile.intro"), *flowables]
@@ -84,7 +83,8 @@ def calibration_table(context: Context, options: AllTargets) -> list[Flowable]:
         *(Column(context.texts(f"calibration.{key}"), 92) for key in ("bias", "level", "slope")),
     ]
     caption = context.caption("table", "calibration.caption")
-    return [context.say("calibration.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("calibration.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def calibration_panels(context: Context, options: Selection) -> list[Flowable]:

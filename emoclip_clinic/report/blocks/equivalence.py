@@ -6,7 +6,15 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.asked import Named, absent, by_statistic, columns_of, of_targets, row_of
+from emoclip_clinic.report.asked import (
+    Named,
+    absent,
+    by_statistic,
+    columns_of,
+    introduced,
+    of_targets,
+    row_of,
+)
 from emoclip_clinic.report.context import Context
 from emoclip_clinic.report.evidence import from_row, pair_name
 from emoclip_clinic.report.numbers import count, number, p_value
@@ -41,7 +49,8 @@ def equivalence(context: Context, options: Named) -> list[Flowable]:
         *[Column("p", 50), Column(context.texts("equivalence.corrected"), 60)] * tested,
     ]
     caption = context.caption("table", "equivalence.caption")
-    return [context.say("equivalence.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("equivalence.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _heading(context: Context, target: str, rows: list[dict[Any, Any]]) -> str:
@@ -78,7 +87,8 @@ def agreement_by_group(context: Context, options: Named) -> list[Flowable]:
             )
     columns = columns_of(context, context.texts("subgroups.group"), statistics, 82)
     caption = context.caption("table", "groups.caption")
-    return [context.say("groups.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("groups.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def agreement_of_change(context: Context, options: Named) -> list[Flowable]:
@@ -101,7 +111,8 @@ def agreement_of_change(context: Context, options: Named) -> list[Flowable]:
             )
     columns = columns_of(context, context.texts("change.what"), statistics, 76)
     caption = context.caption("table", "change.caption")
-    return [context.say("change.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("change.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def limits_table(context: Context, options: Named) -> list[Flowable]:
@@ -122,7 +133,8 @@ def limits_table(context: Context, options: Named) -> list[Flowable]:
                 rows.append(row_of(context, target, name, estimates, LIMITS, notes))
     columns = columns_of(context, context.texts("limits_table.form"), LIMITS, 92)
     caption = context.caption("table", "limits_table.caption")
-    return [context.say("limits_table.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("limits_table.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _who(context: Context, words: str, pair: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.asked import Named, absent, of_targets
+from emoclip_clinic.report.asked import Named, absent, introduced, of_targets
 from emoclip_clinic.report.context import Context
 from emoclip_clinic.report.curves import Curve, learning_curves
 from emoclip_clinic.report.numbers import count, number
@@ -98,4 +98,5 @@ def precision(context: Context, options: Named) -> list[Flowable]:
     ]
     caption = context.caption("table", "precision.caption")
     intro = context.say("precision.intro")
-    return [intro, *sentences, *data_table(context, caption, columns, body)]
+    made = data_table(context, caption, columns, body)
+    return introduced(context, [intro, *sentences], made)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.asked import points_digits
+from emoclip_clinic.report.asked import introduced, points_digits
 from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.differences import Limits, limits_of
@@ -67,7 +67,8 @@ def performance_table(context: Context, options: Performance) -> list[Flowable]:
     ]
     caption = context.caption("table", "performance.caption")
     intro = ["performance.intro", *(["performance.tested"] * bool(len(data.permutation)))]
-    return [*map(context.say, intro), *data_table(context, caption, columns, rows, notes)]
+    table = data_table(context, caption, columns, rows, notes)
+    return introduced(context, [context.say(key) for key in intro], table)
 
 
 def _corrected_p(context: Context) -> Callable[[str], list[str]]:

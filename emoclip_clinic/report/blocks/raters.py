@@ -6,7 +6,15 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.asked import Named, absent, by_statistic, columns_of, of_targets, row_of
+from emoclip_clinic.report.asked import (
+    Named,
+    absent,
+    by_statistic,
+    columns_of,
+    introduced,
+    of_targets,
+    row_of,
+)
 from emoclip_clinic.report.context import Context
 from emoclip_clinic.report.evidence import pair_name
 from emoclip_clinic.report.tables import Notes, Subheading, data_table
@@ -39,8 +47,8 @@ def rater_diagnostics(context: Context, options: Named) -> list[Flowable]:
                 rows.append(row_of(context, target, label, estimates, statistics, notes))
     columns = columns_of(context, context.texts("raters.rater"), statistics, 76)
     caption = context.caption("table", "rater_diagnostics.caption")
-    intro = context.say("rater_diagnostics.intro")
-    return [intro, *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("rater_diagnostics.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def rater_pairs(context: Context, options: Named) -> list[Flowable]:
@@ -63,11 +71,8 @@ def rater_pairs(context: Context, options: Named) -> list[Flowable]:
             rows.append(row_of(context, target, pair, estimates, statistics, notes))
     columns = columns_of(context, context.texts("words.pair"), statistics, 68)
     caption = context.caption("table", "rater_pairs.caption")
-    return [
-        context.say("rater_pairs.intro"),
-        *_without_common(context),
-        *data_table(context, caption, columns, rows, notes),
-    ]
+    intro = [context.say("rater_pairs.intro"), *_without_common(context)]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _pair(context: Context, row: dict[Any, Any]) -> str:

@@ -12,6 +12,7 @@ from emoclip_clinic.report.asked import (
     absent,
     by_statistic,
     columns_of,
+    introduced,
     of_targets,
     row_of,
 )
@@ -61,7 +62,8 @@ def icc_forms(context: Context, options: Named) -> list[Flowable]:
         Column("ICC", 66),
     ]
     caption = context.caption("table", "icc_forms.caption")
-    return [context.say("icc_forms.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("icc_forms.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def reliability(context: Context, options: AllTargets) -> list[Flowable]:
@@ -92,7 +94,8 @@ def _table(
         rows.append(row_of(context, target, context.data.label(target), estimates, shown, notes))
     columns = columns_of(context, context.texts("words.target"), shown, 60)
     caption = context.caption("table", f"{key}.caption")
-    return [context.say(f"{key}.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say(f"{key}.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _estimated(table: Any, statistics: tuple[str, ...]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.asked import Named, absent, of_targets, points_digits
+from emoclip_clinic.report.asked import Named, absent, introduced, of_targets, points_digits
 from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind
 from emoclip_clinic.report.context import Context
 from emoclip_clinic.report.evidence import Estimate, from_row, performance
@@ -50,7 +50,8 @@ def comparison(context: Context, options: Measured) -> list[Flowable]:
         Column(context.texts("comparison.p"), 56),
     ]
     caption = context.caption("table", "comparison.caption")
-    return [context.say("comparison.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("comparison.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _compared(context: Context, target: str, row: dict[Any, Any], notes: Notes) -> list[Any]:
@@ -97,7 +98,8 @@ def subgroups(context: Context, options: Measured) -> list[Flowable]:
         ),
     ]
     caption = context.caption("table", "subgroups.caption")
-    return [context.say("subgroups.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("subgroups.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _group_cells(
@@ -162,7 +164,8 @@ def coverage(context: Context, options: AllTargets) -> list[Flowable]:
         ),
     ]
     caption = context.caption("table", "coverage.caption")
-    return [context.say("coverage.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("coverage.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def sensitivity(context: Context, options: Named) -> list[Flowable]:
@@ -197,7 +200,7 @@ def sensitivity(context: Context, options: Named) -> list[Flowable]:
     ]
     caption = context.caption("table", "sensitivity.caption")
     intro = [context.say("sensitivity.intro"), *_steadiness(context, options)]
-    return [*intro, *data_table(context, caption, columns, rows, notes)]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _of_change(context: Context, target: str) -> list[Estimate]:
