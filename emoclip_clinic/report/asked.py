@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether
 
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.evidence import Estimate, from_row
@@ -31,6 +31,10 @@ __all__ = [
 IN_POINTS = ("SEM", "SDC", "bias", "LoA", "MAE", "RMSE", "mae", "rmse", "leniency", "drift")
 
 
+# what one rater alone cannot have
+AMONG_RATERS = ("reliability", "rater_diagnostics", "rater_pairs", "equivalence")
+
+
 @dataclass(frozen=True)
 class Named(Selection):
     """Which targets are shown: the primary ones, and those that are named."""
@@ -39,13 +43,17 @@ class Named(Selection):
     """None, unless the template says otherwise."""
 
 
-def absent(context: Context, name: str) -> Paragraph:
-    """Say in a sentence that the study has not the table."""
-    asked = QUESTIONS[name]
-    if asked.stage == "fit" and context.data.cohort:
-        return context.say("absent.cohort")
+def absent(context: Context, name: str) -> list[Flowable]:
+    """Say in a sentence that the study has not the table, once."""
+    if name in context.said:
+        return []
+    context.said.add(name)
+    stage = QUESTIONS[name].stage
+    key = "cohort" if stage == "fit" and context.data.cohort else stage
+    if name in AMONG_RATERS and len(context.data.rater_names) < 2:
+        key = "one_rater"
     about = context.texts.word("absent.tables", name)
-    return context.say(f"absent.{asked.stage}", about=about, scale=context.data.scale)
+    return [context.say(f"absent.{key}", about=about, scale=context.data.scale)]
 
 
 def introduced(

@@ -60,6 +60,8 @@ class Context:
     """Height of the text on a page, in points."""
     title: str = ""
     """Of the kind of report."""
+    said: set[str] = field(default_factory=set)
+    """What need not be said again."""
     numbers: dict[str, int] = field(default_factory=lambda: {"table": 0, "figure": 0})
     """Tables and figures so far."""
 

@@ -89,12 +89,16 @@ def forest(
         All have the same axis, so that pages can be compared.
     """
     limits = _forest_limits(groups)
+    total = sum(map(_group_height, groups))
+    n_pages = max(math.ceil(total / max(height - AXIS_PT, 1)), 1)
+    # pages of about equal length: none has a row alone
+    fair = total / n_pages + max(map(_group_height, groups), default=0) / 2
     pages: list[list[Group]] = [[]]
-    used = AXIS_PT
+    used = 0.0
     for group in groups:
-        if pages[-1] and used + _group_height(group) > height:
+        if pages[-1] and used + _group_height(group) > min(fair, height - AXIS_PT):
             pages.append([])
-            used = AXIS_PT
+            used = 0.0
         pages[-1].append(group)
         used += _group_height(group)
     return [_forest_page(page, width, limits, legend, axis) for page in pages if page]

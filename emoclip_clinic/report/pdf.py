@@ -11,6 +11,7 @@ from reportlab.platypus import (
     CondPageBreak,
     Flowable,
     Frame,
+    KeepTogether,
     PageBreak,
     PageTemplate,
     Paragraph,
@@ -95,6 +96,10 @@ def _headed(heading: Flowable, body: list[Flowable]) -> list[Flowable]:
         # would go to the next page as a whole
         heading.keepWithNext = 0
         return [CondPageBreak(HEADING_PT + body[0].height), heading, *body[1:]]
+    if body and isinstance(body[0], KeepTogether):
+        # else what is kept together would go to the next page without its heading
+        first = KeepTogether([heading, *body[0]._content])
+        return [CondPageBreak(HEADING_ROOM_PT), first, *body[1:]]
     return [CondPageBreak(HEADING_ROOM_PT), heading, *body]
 
 

@@ -121,10 +121,12 @@ def forest_plot(context: Context, options: AllTargets) -> list[Flowable]:
     if not any(each.defined for group in groups for each in [*group.clinicians, *group.model]):
         return [context.say("forest.none")]
     legend = context.texts("words.clinicians"), context.texts("words.model")
+    each = any(len(group.model) > 1 for group in groups)
+    key = "forest.caption" if each else "forest_mean.caption"
     # two on a page: what goes to the next page leaves no more than a half of this one empty
     height = context.frame_height / 2 - 40
     figures = forest(groups, context.page.text_width, height, legend, context.texts("forest.axis"))
-    return context.figures([FigureFlowable(figure) for figure in figures], "forest.caption")
+    return context.figures([FigureFlowable(figure) for figure in figures], key)
 
 
 def pairs_table(context: Context, options: Selection) -> list[Flowable]:

@@ -31,7 +31,7 @@ def equivalence(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("equivalence")
     found = of_targets(table, context.select(options))
     if not found:
-        return [absent(context, "equivalence")]
+        return absent(context, "equivalence")
     tested = bool("p" in table and table["p"].notna().any())
     notes = Notes()
     rows: list[Any] = []
@@ -73,7 +73,7 @@ def agreement_by_group(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("groups")
     found = of_targets(table, context.select(options))
     if not found:
-        return [absent(context, "groups")]
+        return absent(context, "groups")
     statistics = [str(name) for name in table["statistic"].unique()][:ACROSS]
     notes = Notes()
     rows: list[Any] = []
@@ -96,7 +96,7 @@ def agreement_of_change(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("rated_change")
     found = of_targets(table, context.select(options))
     if not found:
-        return [absent(context, "rated_change")]
+        return absent(context, "rated_change")
     statistics = [str(name) for name in table["statistic"].unique()][:ACROSS]
     notes = Notes()
     rows: list[Any] = []
@@ -121,7 +121,7 @@ def limits_table(context: Context, options: Named) -> list[Flowable]:
     own = table[(table["rater_a"] == "model") & (table["rater_b"] == "consensus")]
     found = of_targets(own, context.select(options))
     if not found:
-        return [absent(context, "limits")]
+        return absent(context, "limits")
     notes = Notes()
     rows: list[Any] = []
     for target, mine in found.items():

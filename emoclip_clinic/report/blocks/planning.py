@@ -42,7 +42,7 @@ def learning_curve(context: Context, options: LearningCurve) -> list[Flowable]:
             if len(own):
                 curves.append(_curve(context, target, metric, own))
     if not curves:
-        return [absent(context, "learning_curve")]
+        return absent(context, "learning_curve")
     axis = context.texts("learning_curve.axis")
     figures = learning_curves(curves, context.page.text_width, axis)
     flowables = [FigureFlowable(figure) for figure in figures]
@@ -69,7 +69,7 @@ def precision(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("precision")
     found = of_targets(table, context.select(options))
     if not found:
-        return [absent(context, "precision")]
+        return absent(context, "precision")
     widths = sorted({float(row["width"]) for rows in found.values() for row in rows})
     body: list[Any] = []
     sentences = []

@@ -33,7 +33,7 @@ def rater_diagnostics(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("rater_diagnostics")
     found = of_targets(table, context.select(options))
     if not found:
-        return [absent(context, "rater_diagnostics")]
+        return absent(context, "rater_diagnostics")
     statistics = [str(name) for name in table["statistic"].unique()][:ACROSS]
     notes = Notes()
     rows: list[Any] = []
@@ -56,7 +56,7 @@ def rater_pairs(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("rater_pairs")
     found = of_targets(table, context.select(options))
     if not found:
-        return [absent(context, "rater_pairs")]
+        return absent(context, "rater_pairs")
     known = set(table["statistic"])
     statistics = [name for name in PREFERRED if name in known][:ACROSS]
     notes = Notes()

@@ -42,7 +42,7 @@ def icc_forms(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("reliability")
     found = of_targets(table[table["statistic"].isin([*FORMS, *MIXED])], context.select(options))
     if not found:
-        return [absent(context, "reliability")] if table.empty else []
+        return absent(context, "reliability") if table.empty else []
     notes = Notes()
     rows: list[Any] = []
     for target, own in found.items():
@@ -82,7 +82,7 @@ def _table(
     table = context.data.table("reliability")
     own = table[table["statistic"].isin(statistics)]
     if own.empty:
-        return [absent(context, "reliability")] if table.empty else []
+        return absent(context, "reliability") if table.empty else []
     shown = _estimated(own, statistics)
     found = of_targets(own, context.select(options))
     notes = Notes()

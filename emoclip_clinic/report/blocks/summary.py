@@ -172,11 +172,13 @@ def _figure(context: Context, found: Versus, target: str) -> list[Flowable]:
     chosen = list(dict.fromkeys([*data.primary, *totals]))[:SUMMARY_TARGETS]
     groups = []
     for name in chosen:
-        each = found if name == target else versus(data, name)
-        groups.append(Group(data.label(name), [each.clinicians], each.model))
+        beside = found if name == target else versus(data, name)
+        groups.append(Group(data.label(name), [beside.clinicians], beside.model))
     if not any(each.defined for group in groups for each in [*group.clinicians, *group.model]):
         return []
+    each = any(len(group.model) > 1 for group in groups)
+    key = "summary.figure" if each else "summary_figure.mean"
     legend = context.texts("words.clinicians"), context.texts("words.model")
     axis = context.texts("forest.axis")
     figures = forest(groups, context.page.text_width, FIGURE_PT, legend, axis)
-    return [FigureFlowable(figures[0]), context.caption("figure", "summary.figure")]
+    return [FigureFlowable(figures[0]), context.caption("figure", key)]

@@ -36,7 +36,7 @@ def comparison(context: Context, options: Measured) -> list[Flowable]:
     own = table[table["metric"].isin(options.metrics)]
     found = of_targets(own, context.select(options))
     if not found:
-        return [absent(context, "comparison")]
+        return absent(context, "comparison")
     notes = Notes()
     rows: list[Any] = []
     for target, mine in found.items():
@@ -75,7 +75,7 @@ def subgroups(context: Context, options: Measured) -> list[Flowable]:
     own = table[(table["model"] == data.model) & table["metric"].isin(options.metrics)]
     found = of_targets(own, context.select(options))
     if not found:
-        return [absent(context, "subgroups")]
+        return absent(context, "subgroups")
     notes = Notes()
     rows: list[Any] = []
     for target, mine in found.items():
@@ -137,7 +137,7 @@ def coverage(context: Context, options: AllTargets) -> list[Flowable]:
     """How often the prediction intervals held the score, and how wide they are."""
     found = of_targets(context.data.table("coverage"), context.select(options))
     if not found:
-        return [absent(context, "coverage")]
+        return absent(context, "coverage")
     notes = Notes()
     rows: list[Any] = []
     for target, heading in by_kind(context, list(found)):
