@@ -140,10 +140,8 @@ def _timeline(panel: Timeline, width: float, words: tuple[str, str, str], reach:
         axes.axvspan(low / unit, high / unit, color=RULE, alpha=0.6, linewidth=0)
     # overlapping windows: each is drawn from its start to the next one's
     ends = np.minimum(stop, np.append(start[1:], np.inf))
-    raises = panel.contribution >= 0
-    for chosen, hue in ((raises, MODEL), (~raises, CLINICIANS)):
-        axes.bar(start[chosen], panel.contribution[chosen], (ends - start)[chosen], align="edge",
-                 color=hue, edgecolor="white", linewidth=0.3)  # fmt: skip
+    axes.bar(start, panel.contribution, ends - start, align="edge", color=MODEL,
+             edgecolor="white", linewidth=0.3)  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set(xlim=(0, last / unit), ylim=(-reach, reach), xlabel=word, ylabel=words[2])
     axes.yaxis.set_major_locator(MaxNLocator(4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,7 +155,9 @@ def items_figure(context: Context, options: NoOptions) -> list[Flowable]:
     parts: list[Flowable] = []
     for session in _sessions(person):
         items = list(_items(context, person, session))
-        rows = max(int((context.frame_height - AXIS_PT - 70) // ROW_PT), 1)
+        # two on a page, of equal length
+        most = max(int((context.frame_height / 2 - AXIS_PT - 40) // ROW_PT), 1)
+        rows = math.ceil(len(items) / max(math.ceil(len(items) / most), 1))
         pages = [items[start : start + rows] for start in range(0, len(items), rows)]
         axis = context.texts("words.target")
         figures = [

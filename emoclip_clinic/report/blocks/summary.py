@@ -105,6 +105,8 @@ def _skill(context: Context) -> list[str]:
         return []
     key = "none" if not found.found else "all" if found.found == found.n else "some"
     counts = {"n": count(found.n), "found": count(found.found), "not": count(found.n - found.found)}
+    if found.test == "r2":
+        return [context.texts("skill.untested", **counts)]
     how = context.texts(f"skill.by_{found.test}")
     return [context.texts(f"skill.{key}", how=how, **counts)]
 
