@@ -12,8 +12,10 @@ import pandas as pd
 
 from emoclip_clinic.agreement.summary import agree
 from emoclip_clinic.report import Methods, ReportData
+from emoclip_clinic.report.profiles import profile
 from emoclip_clinic.scales import load_scale
 from emoclip_clinic.scales import targets as scale_targets
+from tests.report_tables import report_tables
 
 PARTICIPANT = "canaryperson"
 RATERS = ("Anna Canaryrater", "Bert Canaryrater", "Clara Canaryrater", "Dora Canaryrater",
@@ -65,6 +67,10 @@ def report_data(
             "participants.csv": "07" * 32,
         },
         "notices": (NOTICE,),
+        "tables": {
+            "profile": profile(predictions, "ridge", targets),
+            **report_tables(targets, RATERS[:n_raters], n_participants),
+        },
         **recordings(rng, visits),
         "raters": pd.DataFrame(
             {
@@ -137,6 +143,9 @@ def performance(predictions: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFram
         values = {
             "mae": np.abs(x - y).mean(), "rmse": np.sqrt(((x - y) ** 2).mean()),
             "r2": 1 - ((x - y) ** 2).sum() / max(((x - x.mean()) ** 2).sum(), 1e-9),
+            "bias": (x - y).mean(),
+            "calibration_slope": pearson * x.std() / y.std() if not flat else np.nan,
+            "calibration_intercept": 0.0,
             "pearson": pearson, "spearman": pearson, "ccc": ccc,
         }  # fmt: skip
         for metric, value in values.items():

@@ -24,7 +24,7 @@ def panel(pairs: list[tuple[float, float]], **more: object) -> Panel:
 @given(SCORES)
 def test_scatter_axes_cover_the_data_and_are_equal(pairs: list[tuple[float, float]]) -> None:
     """Every point lies inside, and the line of equality is the diagonal."""
-    (figure,) = scatter([panel(pairs)], 480, 500, WORDS)
+    (figure,) = scatter([panel(pairs)], 480, WORDS)
     axes = figure.axes[0]
     assert axes.get_xlim() == axes.get_ylim()
     low, high = axes.get_xlim()
@@ -36,7 +36,7 @@ def test_scatter_axes_cover_the_data_and_are_equal(pairs: list[tuple[float, floa
 def test_bland_altman_axes_cover_points_and_limits(pairs: list[tuple[float, float]]) -> None:
     """Differences, means, the limits of agreement and their bands all lie inside."""
     limits = Estimate(-30, -44, -20), Estimate(30, 20, 41)
-    (figure,) = bland_altman([panel(pairs, limits=limits)], 480, 500, WORDS)
+    (figure,) = bland_altman([panel(pairs, limits=limits)], 480, WORDS)
     (left, right), (low, high) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
     assert low < -44
     assert high > 41
@@ -45,7 +45,7 @@ def test_bland_altman_axes_cover_points_and_limits(pairs: list[tuple[float, floa
 
 def test_undefined_limits_draw_no_line() -> None:
     """Where the table has no limits, the figure invents none."""
-    (figure,) = bland_altman([panel([(1, 2), (2, 4), (3, 3)])], 480, 500, WORDS)
+    (figure,) = bland_altman([panel([(1, 2), (2, 4), (3, 3)])], 480, WORDS)
     horizontal = [line for line in figure.axes[0].lines if len(set(line.get_ydata())) == 1]
     assert [line.get_ydata()[0] for line in horizontal] == [0]
 
@@ -81,6 +81,6 @@ def test_what_is_undefined_is_said_in_the_forest_plot() -> None:
 def test_a_figure_leaves_the_settings_of_matplotlib_alone() -> None:
     """A user's own look neither changes nor is changed."""
     with mpl.rc_context({"font.size": 31, "axes.facecolor": "red"}):
-        (figure,) = scatter([panel([(1, 2), (3, 4)])], 480, 500, WORDS)
+        (figure,) = scatter([panel([(1, 2), (3, 4)])], 480, WORDS)
         assert mpl.rcParams["font.size"] == 31
     assert figure.axes[0].get_facecolor() == (1, 1, 1, 1)

@@ -156,7 +156,7 @@ def test_the_verdict_says_no_more_than_the_intervals(
     icc = table["statistic"] == "ICC(A,1)"
     table.loc[icc & (table["comparison"] == "rater-rater"), ends] = (0.8, 0.7, 0.9)
     table.loc[icc & (table["comparison"] == "model-rater"), ends] = model
-    summary = words(replace(data(), agreement=table), "summary")
+    summary = words(replace(data(), agreement=table, tables={}), "summary")
     assert sentence in summary
     assert "0.80 (95% CI 0.70 to 0.90)" in summary
 

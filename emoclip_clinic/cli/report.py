@@ -19,13 +19,32 @@ def report(
             help="A part of the cohort, by a column of participants.csv.", metavar="COLUMN=VALUE"
         ),
     ] = "",
+    participant: Annotated[
+        str,
+        typer.Option(
+            help="One participant in place of a cohort: predictions by models that never saw them.",
+            metavar="ID",
+        ),
+    ] = "",
+    show_id: Annotated[
+        bool,
+        typer.Option("--show-id", help="Have a participant's report name them in its heading."),
+    ] = False,
     template: Annotated[
         str | None, typer.Option(help="A file of templates/, without its suffix.", metavar="NAME")
     ] = None,
 ) -> None:
-    """Write the cohort's agreement report as a PDF, after 'agree' where that is stale."""
+    """Write the report of the cohort, or of one participant, after 'agree' where that is stale."""
     from emoclip_clinic import pipeline
 
     study = view.study()
-    result = pipeline.report(study, scale, cohort=cohort, template=template, progress=view.progress)
+    result = pipeline.report(
+        study,
+        scale,
+        cohort=cohort,
+        participant=participant,
+        named=show_id,
+        template=template,
+        progress=view.progress,
+    )
     view.show(result, study)

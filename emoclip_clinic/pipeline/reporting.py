@@ -1,48 +1,54 @@
-"""report: the cohort's agreement report, from the tables of the stages before."""
+"""report: the cohort's agreement report or a participant's, from the tables before it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from emoclip_clinic import files, predictions, scales
+from emoclip_clinic import files
 from emoclip_clinic import report as pdf
-from emoclip_clinic.errors import SettingsError, StudyError
+from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
-from emoclip_clinic.pipeline.agreeing import agree, of_cohort
-from emoclip_clinic.pipeline.encoding import encode_stage, unencoded
+from emoclip_clinic.pipeline.agreeing import agree
+from emoclip_clinic.pipeline.persons import of_person
+from emoclip_clinic.pipeline.report_tables import gather, quality_files, question_files, stale
 from emoclip_clinic.pipeline.sources import (
-    Rated,
     cohort_slug,
     feature_files,
     fit_stage,
-    in_cohort,
-    read_participants,
     read_rated,
-    reported_model,
-    require_recordings,
     scale_file,
 )
-from emoclip_clinic.recordings import exclusion_table, exclusions
-from emoclip_clinic.regression import Recipe, performance
-from emoclip_clinic.regression.estimators import REGISTRY
-from emoclip_clinic.regression.pooling import POOLINGS
+from emoclip_clinic.regression.archive import FILES
 from emoclip_clinic.resources import find
+from emoclip_clinic.scan import safe_id
 from emoclip_clinic.study import Study
 
 __all__ = ["report"]
 
-COVARIATES = {
-    "ignore": "",
-    "only": " on covariates alone",
-    "add": " with covariates beside the features",
-    "remove": " with covariates regressed out of the features",
-}
-FACE_FINDERS = {"yunet": "YuNet", "haar": "OpenCV's Haar cascade", "none": ""}
+PARTICIPANT = "participant"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which report is wanted."""
+
+    scale_id: str
+    cohort: str = ""
+    participant: str = ""
+    named: bool = False
+    template: str = ""
+
+    @property
+    def slug(self) -> str:
+        """Name of the cohort's files."""
+        return cohort_slug(self.scale_id, self.cohort)
+
+    @property
+    def stage(self) -> str:
+        """Name in provenance/."""
+        return f"report-{self.slug}" + f"-{safe_id(self.participant)}" * bool(self.participant)
 
 
 def report(
@@ -50,52 +56,76 @@ def report(
     scale_id: str,
     *,
     cohort: str = "",
+    participant: str = "",
+    named: bool = False,
     template: str | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
-    """Write the cohort's report as a PDF; `agree` runs first where it is stale.
+    """Write the report of a cohort or a participant as a PDF; `agree` runs first where it is stale.
 
     Equal tables, settings and template give an equal PDF, byte for byte.
+
+    Parameters
+    ----------
+    study
+        On which `fit` has run.
+    scale_id
+        A scale such as "panss".
+    cohort
+        A part of the participants such as "site=A"; all if empty.
+    participant
+        The one whom the report is about, in place of a cohort.
+    named
+        Whether a participant's report names them in its heading; its file's name does.
+    template
+        A file of templates/, without its suffix; that of study.toml, or "participant", if absent.
+    progress
+        Told at the beginning and the end.
 
     Raises
     ------
     ScaleError
         The scale is unknown.
     StudyError
-        The scale was not fitted yet, or nobody of the cohort was analysed.
+        The scale was not fitted yet, nobody of the cohort was analysed, or the participant was not.
     """
-    definition = scale_file(study, scale_id)
     record = study.provenance(fit_stage(scale_id))
+    definition = scale_file(study, scale_id)
     if record is None or not study.predictions_csv(scale_id).is_file():
         raise StudyError(
             f"{scale_id} was not fitted yet. Run 'emoclip-clinic fit --scale {scale_id}' first."
         )
+    if participant and cohort:
+        raise StudyError("a report is of a cohort or of a participant: give one of the two.")
+    usual = PARTICIPANT if participant else study.settings.report.template
+    asked = _Asked(scale_id, cohort, participant, named, template or usual)
     agreed = agree(study, scale_id, cohort=cohort, progress=progress)
-    name = template or study.settings.report.template
-    layout = pdf.load_template(name, study.path)
-    target, *tables = written = _outputs(study, cohort_slug(scale_id, cohort), cohort)
     label = str(record["settings"]["encoder"])
+    layout = pdf.load_template(asked.template, study.path)
     inputs = [
         *agreed.written,
-        study.predictions_csv(scale_id),
-        study.provenance_json(fit_stage(scale_id)),
-        study.recordings_csv,
-        *_quality_files(study, label),
-        study.participants_csv,
-        study.features_dir(label) / "segments.csv",
-        find("templates", name, study.path),
+        *_inputs(study, asked, label),
         find("templates/languages", layout.texts.language, study.path),
         definition,
     ]
-    said = {"study": asdict(study.settings), "cohort": cohort, "template": name}
-    stamp = study.stamp(f"report-{cohort_slug(scale_id, cohort)}", inputs, said)
+    said = {
+        "study": asdict(study.settings),
+        **asdict(asked),
+        "stale": stale(study, scale_id, label),
+    }
+    stamp = study.stamp(asked.stage, inputs, said)
+    written = _outputs(study, asked)
     if not (fresh := study.is_fresh(stamp)):
         progress("report", 0, 1)
         rated = read_rated(study, scale_id)
-        data = _gather(study, rated, cohort, agreed.written[0], label, stamp.inputs)
-        files.write_bytes(target, pdf.build(data, layout))
-        for table in tables:
-            files.write_csv(table, data.performance)
+        data = gather(study, rated, cohort, agreed.written[0], label, stamp.inputs)
+        tables = {"performance": data.performance, "profile": data.tables["profile"]}
+        if participant:
+            data = of_person(study, rated, data, participant, label, named=named)
+            tables = {"predictions": data.person.scores} if data.person else {}
+        files.write_bytes(written[0], pdf.build(data, layout))
+        for path in written[1:]:
+            files.write_csv(path, tables[path.stem.rpartition("_")[2]])
         study.record(stamp, written)
         progress("report", 1, 1)
     return StageResult(
@@ -107,220 +137,29 @@ def report(
     )
 
 
-def _outputs(study: Study, name: str, cohort: str) -> list[Path]:
-    """Name the PDF and, of a part of the cohort, the table of performance that `fit` has not made.
+def _inputs(study: Study, asked: _Asked, label: str) -> Iterable[Path]:
+    """List what the report reads beside the agreement."""
+    yield from question_files(study, asked.scale_id, asked.cohort).values()
+    yield study.predictions_csv(asked.scale_id)
+    yield study.provenance_json(fit_stage(asked.scale_id))
+    yield study.recordings_csv
+    yield from quality_files(study, label)
+    yield study.participants_csv
+    yield study.features_dir(label) / "segments.csv"
+    yield find("templates", asked.template, study.path)
+    if asked.participant:
+        yield from feature_files(study, label)[1:]
+        yield from (study.model_dir(asked.scale_id) / name for name in FILES)
+
+
+def _outputs(study: Study, asked: _Asked) -> list[Path]:
+    """Name the PDF, and the tables of what it shows that no stage before has written.
 
     Every number of a report stands in a table.
     """
-    target = study.report_pdf(name)
-    return [target, *([target.with_name(f"{name}_performance.csv")] if cohort else [])]
-
-
-def _gather(
-    study: Study,
-    rated: Rated,
-    cohort: str,
-    agreement_csv: Path,
-    label: str,
-    fingerprints: Mapping[str, str],
-) -> pdf.ReportData:
-    """Read every table of the report and keep the cohort's rows."""
-    scale = rated.scale
-    chosen = in_cohort(study, cohort)
-    out_of_fold = of_cohort(predictions.read_predictions(study.predictions_csv(scale.id)), chosen)
-    if out_of_fold.empty:
-        raise StudyError(f"nobody of the cohort {cohort} has a prediction on {scale.id}.")
-    known = of_cohort(require_recordings(study), chosen)
-    segments = _read(feature_files(study, label)[0], "recording", "status", "reason")
-    targets = scales.targets(scale)
-    record = study.provenance(fit_stage(scale.id)) or {}
-    left_out = _exclusions(study, scale.id, known, segments, chosen)
-    people = read_participants(study)
-    analysed = set(out_of_fold["participant"])
-    sites = people.set_index("participant").get("site", pd.Series(dtype=str))
-    return pdf.ReportData(
-        title=study.settings.study.title,
-        institution=study.settings.study.institution,
-        cohort=cohort,
-        scale=scale.id,
-        scale_name=scale.name,
-        scale_reference=scale.reference,
-        scale_licence=scale.licence,
-        primary_targets=_primary(study, targets),
-        targets=targets,
-        flow=_flow(known, segments, out_of_fold),
-        exclusions=left_out,
-        recordings=known[known["status"] == "usable"].assign(
-            site=lambda table: table["participant"].map(sites)
-        ),
-        quality=_of_recordings(
-            pd.concat(_read(path, "recording", "note") for path in _quality_files(study, label)),
-            known,
-        ),
-        segments=_windows(_of_recordings(segments, known)),
-        participants=people[people["participant"].isin(analysed)].reset_index(drop=True),
-        raters=_raters(rated, of_cohort(rated.ratings, chosen)),
-        performance=_performance(study, out_of_fold, targets, cohort),
-        permutation=_permutation(study, scale.id, cohort),
-        predictions=out_of_fold,
-        model=reported_model(study, scale.id),
-        agreement=_read(agreement_csv, "rater_a", "rater_b", "note"),
-        methods=_methods(study, scale.id, record, label),
-        fingerprints={name: digest for name, digest in fingerprints.items() if "." in name},
-        notices=tuple(_notices(study, label)),
-    )
-
-
-def _primary(study: Study, targets: pd.DataFrame) -> tuple[str, ...]:
-    """Keep the primary targets that are this scale's; the study may have other scales too."""
-    chosen, own = study.settings.report.primary, set(targets["target"])
-    if chosen and len(study.settings.study.scales) == 1 and not own.issuperset(chosen):
-        raise SettingsError(
-            f"study.toml: report: primary = {list(chosen)}; allowed: {', '.join(targets['target'])}"
-        )
-    return tuple(target for target in chosen if target in own)
-
-
-def _quality_files(study: Study, label: str) -> tuple[Path, Path]:
-    """Name the two tables: what `ingest` and what `encode` measured."""
-    return study.quality_csv, study.features_dir(label) / "quality.csv"
-
-
-def _read(path: Path, *texts: str) -> pd.DataFrame:
-    """Read a table of the study; the columns named are text, also where they look like numbers."""
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=[""])
-
-
-def _of_recordings(table: pd.DataFrame, recordings: pd.DataFrame) -> pd.DataFrame:
-    return table[table["recording"].isin(recordings["recording"])]
-
-
-def _flow(
-    recordings: pd.DataFrame, segments: pd.DataFrame, out_of_fold: pd.DataFrame
-) -> pd.DataFrame:
-    usable = recordings[recordings["status"] == "usable"]
-    used = segments.loc[segments["status"] == "used", "recording"]
-    steps = [
-        ("found", "", recordings),
-        ("usable", "ingest", usable),
-        ("encoded", "encode", usable[usable["recording"].isin(used)]),
-        ("analysed", "fit", usable[usable["recording"].isin(out_of_fold["recording"])]),
-    ]
-    return pd.DataFrame(
-        [(step, stage, len(table), table["participant"].nunique()) for step, stage, table in steps],
-        columns=["step", "stage", "n_recordings", "n_participants"],
-    )
-
-
-def _exclusions(
-    study: Study,
-    scale_id: str,
-    recordings: pd.DataFrame,
-    segments: pd.DataFrame,
-    chosen: set[str] | None,
-) -> pd.DataFrame:
-    """List what each stage left out, of the cohort's participants, and every target."""
-    fitted = _read(study.model_dir(scale_id) / "exclusions.csv", "id", "reason")
-    of_other_stages = fitted["id"].isin(unencoded(segments)["id"])
-    own = fitted["unit"].eq("target") | fitted["id"].isin(recordings["recording"])
-    if chosen is None:
-        own[:] = True
-    else:
-        own |= fitted["unit"].eq("participant") & fitted["id"].isin(chosen)
-    parts = [
-        exclusion_table(exclusions(recordings)),
-        unencoded(_of_recordings(segments, recordings)),
-        fitted[own & ~of_other_stages],
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _windows(segments: pd.DataFrame) -> pd.DataFrame:
-    """Count the windows of each recording."""
-    used = segments["status"].eq("used")
-    by_recording = segments.assign(n_used=used, n_excluded=~used).groupby("recording", sort=True)
-    return by_recording.agg(
-        n_used=("n_used", "sum"),
-        n_excluded=("n_excluded", "sum"),
-        face_fraction_mean=("face_fraction", "mean"),
-    ).reset_index()
-
-
-def _raters(rated: Rated, ratings: pd.DataFrame) -> pd.DataFrame:
-    """Count the visits each rater rated, and the items missing in them."""
-    visits = ratings.groupby(["rater", "participant", "session"]).size()
-    by_rater = visits.groupby("rater")
-    n_items = len(rated.scale.items)
-    counts = pd.DataFrame({"n_visits": by_rater.size(), "rated": by_rater.sum()})
-    missing = counts["n_visits"] * n_items - counts["rated"]
-    return counts.assign(n_items_missing=missing).drop(columns="rated").reset_index()
-
-
-def _performance(
-    study: Study, out_of_fold: pd.DataFrame, targets: pd.DataFrame, cohort: str
-) -> pd.DataFrame:
-    """Read the performance of everyone; that of a part of the cohort is computed from its rows."""
-    scale_id = str(out_of_fold["scale"].iloc[0])
-    if not cohort:
-        return _read(study.model_dir(scale_id) / "performance.csv", "note")
-    return performance(
-        out_of_fold,
-        dict(zip(targets["target"], targets["kind"], strict=True)),
-        n_resamples=study.settings.fit.resamples,
-        seed=study.settings.study.seed,
-    )
-
-
-def _permutation(study: Study, scale_id: str, cohort: str) -> pd.DataFrame:
-    """Read the permutation tests of everyone; a part of the cohort was not tested by itself."""
-    path = study.model_dir(scale_id) / "permutation.csv"
-    if cohort or not path.is_file():
-        return pd.DataFrame(columns=["target", "metric", "p_max_t", "n_permutations"])
-    return _read(path, "target", "note")
-
-
-def _notices(study: Study, label: str) -> list[str]:
-    notice = (study.provenance(encode_stage(label)) or {}).get("notice", "")
-    return [notice] if notice else []
-
-
-def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str) -> pdf.Methods:
-    """Collect what the methods text states, from the provenance of the stages."""
-    encoded = study.provenance(encode_stage(label)) or {}
-    recipe = Recipe.parse(
-        reported_model(study, scale_id), fitted["settings"].get("pooling", "mean_sd")
-    )
-    design, protocol = fitted["settings"], encoded.get("settings", {}).get("protocol", {})
-    settings = {
-        f"{section.name}.{key}": value
-        for section in fields(study.settings)
-        for key, value in asdict(getattr(study.settings, section.name)).items()
-    }
-    # what was done, where an option took the place of study.toml
-    settings |= {"fit.cv": design["kind"], "encode.encoder": label}
-    return pdf.Methods(
-        encoder=label,
-        encoder_fingerprint=encoded.get("inputs", {}).get("encoder", ""),
-        n_features=encoded.get("dim"),
-        frame_rate_hz=protocol.get("rate_hz"),
-        window_frames=protocol.get("window_frames"),
-        window_stride_frames=protocol.get("stride_frames"),
-        face_finder=FACE_FINDERS.get(encoded.get("settings", {}).get("faces", ""), ""),
-        face_minimum_fraction=protocol.get("min_face_fraction"),
-        pooling=POOLINGS[recipe.pooling].label,
-        estimator=REGISTRY[recipe.estimator].label + COVARIATES[recipe.covariates],
-        cv=design["kind"],
-        folds=design["n_folds"],
-        repeats=design["n_repeats"],
-        inner_folds=design["n_inner_folds"],
-        fit_resamples=design["resamples"],
-        agree_resamples=study.settings.agree.resamples,
-        seed=design["seed"],
-        device=encoded.get("device", ""),
-        versions={
-            "emoclip-clinic": fitted["emoclip_clinic"],
-            "Python": fitted["python"],
-            **fitted["libraries"],
-        },
-        settings=settings,
-    )
+    target = study.report_pdf(asked.slug)
+    if asked.participant:
+        own = target.with_suffix("") / f"{safe_id(asked.participant)}.pdf"
+        return [own, own.with_name(f"{own.stem}_predictions.csv")]
+    names = ["profile", *(["performance"] if asked.cohort else [])]
+    return [target, *(target.with_name(f"{asked.slug}_{name}.csv") for name in sorted(names))]

@@ -60,6 +60,8 @@ class Context:
     """Height of the text on a page, in points."""
     title: str = ""
     """Of the kind of report."""
+    said: set[str] = field(default_factory=set)
+    """What need not be said again."""
     numbers: dict[str, int] = field(default_factory=lambda: {"table": 0, "figure": 0})
     """Tables and figures so far."""
 
@@ -76,10 +78,10 @@ class Context:
             f"<b>{escape(label)}</b> {plain(self.texts(key, **values))}", STYLES[style]
         )
 
-    def figures(self, figures: Sequence[Flowable], key: str) -> list[Flowable]:
+    def figures(self, figures: Sequence[Flowable], key: str, **values: Any) -> list[Flowable]:
         """Keep each figure and its caption on one page; all have one number."""
         captions = [
-            self.caption("figure", "words.continued" if place else key, again=place > 0)
+            self.caption("figure", "words.continued" if place else key, again=place > 0, **values)
             for place in range(len(figures))
         ]
         return [KeepTogether(list(pair)) for pair in zip(figures, captions, strict=True)]

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic.errors import StudyError
+from emoclip_clinic.report.person import Person
+from emoclip_clinic.report.questions import QUESTIONS
 
 __all__ = ["COLUMNS", "Methods", "ReportData"]
 
@@ -150,6 +152,12 @@ class ReportData:
     """The model that is reported."""
     agreement: pd.DataFrame = field(default_factory=partial(_empty, "agreement"))
     """Agreement, a row a target, comparison, pair and statistic."""
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """What else was asked, by the names of `QUESTIONS`, and the profile of `profiles.profile`."""
+    person: Person | None = None
+    """Whom a participant's report is about."""
+    stale: str = ""
+    """Why the predictions are older than what they are compared with; empty: they are not."""
     methods: Methods = field(default_factory=Methods)
     """The facts of the run."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
@@ -159,12 +167,14 @@ class ReportData:
 
     def __post_init__(self) -> None:
         for name, needed in COLUMNS.items():
-            lacking = [column for column in needed if column not in getattr(self, name)]
-            if lacking:
-                raise StudyError(
-                    f"the report's table {name!r} lacks {', '.join(lacking)}; it needs "
-                    f"{', '.join(needed)}. Run the stage that writes it again."
-                )
+            _check(name, getattr(self, name), needed)
+        for name, table in self.tables.items():
+            _check(name, table, QUESTIONS[name].columns if name in QUESTIONS else ())
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Give a table of `tables`, an empty one where the study has none."""
+        found = self.tables.get(name)
+        return pd.DataFrame(columns=list(QUESTIONS[name].columns)) if found is None else found
 
     @cached_property
     def rater_names(self) -> Mapping[str, str]:
@@ -226,6 +236,15 @@ class ReportData:
     def _ids(self) -> re.Pattern[str]:
         longest_first = sorted(self._words, key=len, reverse=True)
         return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+
+
+def _check(name: str, table: pd.DataFrame, needed: tuple[str, ...]) -> None:
+    lacking = [column for column in needed if column not in table]
+    if lacking:
+        raise StudyError(
+            f"the report's table {name!r} lacks {', '.join(lacking)}; it needs "
+            f"{', '.join(needed)}. Run the stage that writes it again."
+        )
 
 
 def _indexed(table: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], list[dict[Any, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = [
     "PAIR",
     "Estimate",
     "estimates",
+    "from_row",
     "judge",
     "koo_li",
     "overall",
@@ -128,7 +130,12 @@ def koo_li(estimate: Estimate) -> tuple[str, str]:
     return low, high
 
 
-def _estimate(row: dict[Any, Any], size: str, note: str, who: str = "") -> Estimate:
+def from_row(data: ReportData, row: Mapping[Any, Any], size: str = "n_subjects") -> Estimate:
+    """Give the estimate of a row of any table that has value, ci_low, ci_high and note."""
+    return _estimate(row, size, _reason(data, _text(row.get("note", ""))))
+
+
+def _estimate(row: Mapping[Any, Any], size: str, note: str, who: str = "") -> Estimate:
     value, low, high, n = (_float(row[name]) for name in ("value", "ci_low", "ci_high", size))
     return Estimate(value, low, high, n, note, who)
 

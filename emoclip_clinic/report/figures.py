@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from emoclip_clinic.report.theme import (
 )
 from emoclip_clinic.report.vector import new_figure, styled
 
-__all__ = ["Group", "Panel", "bland_altman", "forest", "scatter"]
+__all__ = ["Group", "Panel", "bland_altman", "calibration", "forest", "scatter"]
 
 LINE_PT = 7.0
 ROW_GAP_PT = 8.0
@@ -62,6 +62,8 @@ class Panel:
     """Mean of predicted minus observed."""
     limits: tuple[Estimate, Estimate] = (UNKNOWN, UNKNOWN)
     """Lower and upper limit of agreement."""
+    line: tuple[float, float] | None = None
+    """Intercept and slope of a line that is drawn over the points."""
 
 
 @styled
@@ -87,12 +89,16 @@ def forest(
         All have the same axis, so that pages can be compared.
     """
     limits = _forest_limits(groups)
+    total = sum(map(_group_height, groups))
+    n_pages = max(math.ceil(total / max(height - AXIS_PT, 1)), 1)
+    # pages of about equal length: none has a row alone
+    fair = total / n_pages + max(map(_group_height, groups), default=0) / 2
     pages: list[list[Group]] = [[]]
-    used = AXIS_PT
+    used = 0.0
     for group in groups:
-        if pages[-1] and used + _group_height(group) > height:
+        if pages[-1] and used + _group_height(group) > min(fair, height - AXIS_PT):
             pages.append([])
-            used = AXIS_PT
+            used = 0.0
         pages[-1].append(group)
         used += _group_height(group)
     return [_forest_page(page, width, limits, legend, axis) for page in pages if page]
@@ -176,50 +182,49 @@ def _forest_limits(groups: Sequence[Group]) -> tuple[float, float]:
 
 
 @styled
-def scatter(
-    panels: Sequence[Panel], width: float, height: float, axes_words: tuple[str, str]
-) -> list[Figure]:
+def scatter(panels: Sequence[Panel], width: float, axes_words: tuple[str, str]) -> list[Figure]:
     """Draw predicted against observed scores, with the line on which they are equal."""
-    return _grids(panels, width, height, axes_words, _scatter_panel)
+    return _grids(panels, width, axes_words, _scatter_panel)
 
 
 @styled
 def bland_altman(
-    panels: Sequence[Panel], width: float, height: float, axes_words: tuple[str, str]
+    panels: Sequence[Panel], width: float, axes_words: tuple[str, str]
 ) -> list[Figure]:
     """Draw differences (predicted minus observed) against means, with bias and limits.
 
     The lines and their bands are the estimates of the agreement table; nothing is estimated here.
     """
-    return _grids(panels, width, height, axes_words, _bland_altman_panel)
+    return _grids(panels, width, axes_words, _bland_altman_panel)
+
+
+@styled
+def calibration(panels: Sequence[Panel], width: float, axes_words: tuple[str, str]) -> list[Figure]:
+    """Draw observed against predicted scores, with the line that calibrates and the ideal one.
+
+    The line is that of the table; nothing is estimated here.
+    """
+    return _grids(panels, width, axes_words, _calibration_panel)
 
 
 def _grids(
-    panels: Sequence[Panel], width: float, height: float, words: tuple[str, str], draw: object
+    panels: Sequence[Panel],
+    width: float,
+    words: tuple[str, str],
+    draw: Callable[[Axes, Panel], None],
 ) -> list[Figure]:
+    """Make a figure a row of panels, so that pages can break between rows."""
     across = min(PANELS_ACROSS, max(len(panels), 1))
     size = width / PANELS_ACROSS
-    panel_height = size + 12
-    down = max(int(height // panel_height), 1)
-    if math.ceil(len(panels) / across) == down + 1:
-        # one row more is squeezed in: a page for it alone would be all but empty
-        down += 1
-        panel_height = min(panel_height, height / down)
+    height = size + 12
     figures = []
-    for start in range(0, len(panels), across * down):
-        page = panels[start : start + across * down]
-        rows = math.ceil(len(page) / across)
-        figure = new_figure(width, rows * panel_height)
-        for place, panel in enumerate(page):
-            row, column = divmod(place, across)
-            left, bottom = column * size + 30, (rows - 1 - row) * panel_height + 25
-            box = (left, bottom, size - 38, panel_height - 59)
-            axes = figure.add_axes(
-                (box[0] / width, box[1] / (rows * panel_height), box[2] / width,
-                 box[3] / (rows * panel_height))
-            )  # fmt: skip
+    for start in range(0, len(panels), across):
+        figure = new_figure(width, height)
+        for column, panel in enumerate(panels[start : start + across]):
+            left, bottom = (column * size + 30) / width, 25 / height
+            axes = figure.add_axes((left, bottom, (size - 38) / width, (height - 59) / height))
             _decorate(axes, panel, words, size - 34)
-            draw(axes, panel)  # type: ignore[operator]
+            draw(axes, panel)
         figures.append(figure)
     return figures
 
@@ -248,6 +253,22 @@ def _scatter_panel(axes: Axes, panel: Panel) -> None:
     axes.set(xlim=limits, ylim=limits)
 
 
+def _calibration_panel(axes: Axes, panel: Panel) -> None:
+    limits = _padded(np.concatenate([panel.observed, panel.predicted]))
+    axes.plot(limits, limits, color=SUBDUED, linewidth=0.7, dashes=(4, 2))
+    _points(axes, panel.predicted, panel.observed)
+    _line(axes, panel, panel.predicted)
+    axes.set(xlim=limits, ylim=limits)
+
+
+def _line(axes: Axes, panel: Panel, x: np.ndarray) -> None:
+    """Draw the panel's line, as far as the points reach."""
+    if panel.line is None or not all(map(math.isfinite, panel.line)) or not len(x):
+        return
+    ends = np.array([x.min(), x.max()])
+    axes.plot(ends, panel.line[0] + panel.line[1] * ends, color=MODEL, linewidth=1.6)
+
+
 def _bland_altman_panel(axes: Axes, panel: Panel) -> None:
     difference = panel.predicted - panel.observed
     mean = (panel.predicted + panel.observed) / 2
@@ -261,6 +282,9 @@ def _bland_altman_panel(axes: Axes, panel: Panel) -> None:
         if math.isfinite(each.value):
             axes.axhline(each.value, color=MODEL, linewidth=1.0, dashes=dashes or (None, None))
     _points(axes, mean, difference)
+    if panel.line is not None and all(map(math.isfinite, panel.line)):
+        reach = np.array([mean.min(), mean.max()])
+        axes.plot(reach, panel.line[0] + panel.line[1] * reach, color=INK, dashes=(1, 1.5))
 
 
 def _padded(values: np.ndarray) -> tuple[float, float]:

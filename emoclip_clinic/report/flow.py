@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reportlab.platypus import Flowable, Paragraph
+from reportlab.platypus import Flowable, Paragraph, Table, TableStyle
 
 from emoclip_clinic.report.context import plain
-from emoclip_clinic.report.theme import CLINICIANS, RULE, STYLES, SUBDUED, TINT, color
+from emoclip_clinic.report.theme import CLINICIANS, REGULAR, RULE, STYLES, SUBDUED, TINT, color
 
-__all__ = ["FlowDiagram", "Step"]
+__all__ = ["FlowDiagram", "FlowStrip", "Step"]
 
 GAP_PT = 22.0
 PADDING_PT = 7.0
 MAIN_SHARE = 0.42
 SIDE_SHARE = 0.5
+ARROW_PT = 46.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,41 @@ class FlowDiagram(Flowable):  # type: ignore[misc]
         head.lineTo(x1 + (2.5 if down else -5), y1 + (5 if down else -2.5))
         head.close()
         page.drawPath(head, stroke=0, fill=1)
+
+
+class FlowStrip(Table):  # type: ignore[misc]
+    """Steps from left to right: title, count and a line below; what was lost on each arrow."""
+
+    def __init__(self, steps: Sequence[tuple[str, str, str, str]], width: float) -> None:
+        arrows = len(steps) - 1
+        box = (width - arrows * ARROW_PT) / max(len(steps), 1)
+        cells: list[list[Paragraph]] = []
+        styles: list[tuple[object, ...]] = [
+            ("FONTNAME", (0, 0), (-1, -1), REGULAR),
+            ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+            *((f"{side}PADDING", (0, 0), (-1, -1), 3) for side in ("TOP", "BOTTOM")),
+            *((f"{side}PADDING", (0, 0), (-1, -1), 4) for side in ("LEFT", "RIGHT")),
+        ]
+        widths = []
+        for place, (title, number, below, lost) in enumerate(steps):
+            if place:
+                cells.append([_centred("→"), *([_centred(plain(lost))] if lost else [])])
+                widths.append(ARROW_PT)
+            at = (len(cells), 0)
+            styles += [("BOX", at, at, 0.8, color(CLINICIANS)), ("BACKGROUND", at, at, color(TINT))]
+            cells.append(
+                [
+                    _centred(plain(title)),
+                    _centred(f"<b>{plain(number)}</b>"),
+                    _centred(plain(below)),
+                ]
+            )
+            widths.append(box)
+        super().__init__([cells], colWidths=widths, style=TableStyle(styles), spaceAfter=4)
+
+
+def _centred(markup: str) -> Paragraph:
+    return Paragraph(f'<para alignment="center">{markup}</para>', STYLES["cell"])
 
 
 def _box(lines: Sequence[str], counts: str) -> list[Paragraph]:

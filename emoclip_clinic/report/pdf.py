@@ -11,6 +11,7 @@ from reportlab.platypus import (
     CondPageBreak,
     Flowable,
     Frame,
+    KeepTogether,
     PageBreak,
     PageTemplate,
     Paragraph,
@@ -95,6 +96,10 @@ def _headed(heading: Flowable, body: list[Flowable]) -> list[Flowable]:
         # would go to the next page as a whole
         heading.keepWithNext = 0
         return [CondPageBreak(HEADING_PT + body[0].height), heading, *body[1:]]
+    if body and isinstance(body[0], KeepTogether):
+        # else what is kept together would go to the next page without its heading
+        first = KeepTogether([heading, *body[0]._content])
+        return [CondPageBreak(HEADING_ROOM_PT), first, *body[1:]]
     return [CondPageBreak(HEADING_ROOM_PT), heading, *body]
 
 
@@ -137,6 +142,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         top = HEADER_PT + (notice_height + 6 if self._notices else 0)
         self.frame_height = page.height - 2 * page.margin - top + 8 - FOOTER_PT / 2
         self._n_pages = 0
+        self._numbered = False
         frame = Frame(
             page.margin, page.margin + FOOTER_PT / 2, page.text_width, self.frame_height,
             leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0,
@@ -149,8 +155,13 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
 
     def _endBuild(self) -> None:  # noqa: N802 - reportlab's name
         # the pass that is kept numbers its pages by the pass before
+        self._numbered = self._n_pages == self.page
         self._n_pages = self.page
         super()._endBuild()
+
+    def _allSatisfied(self) -> bool:  # noqa: N802 - reportlab's name
+        # without contents nothing else would ask for the second pass
+        return self._numbered and bool(super()._allSatisfied())
 
     def _furnish(self, canvas: Canvas, document: Any) -> None:
         sheet = self._sheet

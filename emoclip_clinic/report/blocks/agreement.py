@@ -9,6 +9,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
+from emoclip_clinic.report.asked import introduced, points_digits
 from emoclip_clinic.report.context import Context, Selection
 from emoclip_clinic.report.evidence import (
     ICC,
@@ -20,11 +21,12 @@ from emoclip_clinic.report.evidence import (
     pairs,
 )
 from emoclip_clinic.report.figures import Group, forest
-from emoclip_clinic.report.numbers import count, scale_digits
+from emoclip_clinic.report.numbers import count
 from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 from emoclip_clinic.report.vector import FigureFlowable
+from emoclip_clinic.report.versus import versus
 
-__all__ = ["AllTargets", "forest_plot", "pairs_table", "points_digits", "side_by_side"]
+__all__ = ["AllTargets", "by_kind", "forest_plot", "pairs_table", "side_by_side"]
 
 COMPARISONS = (
     "rater-rater",
@@ -43,12 +45,6 @@ class AllTargets(Selection):
     """Which targets are shown; all of them unless the template says otherwise."""
 
     kinds: tuple[str, ...] = ("total", "subscale", "item")
-
-
-def points_digits(context: Context, target: str) -> int:
-    """Decimals for points on the target's scale."""
-    row = context.data.targets[context.data.targets["target"] == target].iloc[0]
-    return scale_digits(float(row["minimum"]), float(row["maximum"]))
 
 
 def by_kind(context: Context, targets: list[str]) -> Iterator[tuple[str, str]]:
@@ -74,16 +70,18 @@ def side_by_side(context: Context, options: AllTargets) -> list[Flowable]:
         if heading:
             rows.append(Subheading(heading))
         rows.append([data.label(target), *_target_cells(context, target, notes, each)])
+    width = 57 if len(raters) == RATERS_ACROSS else 66
     names = [words("agreement.model_with", letter=letter) for letter in raters]
     columns = [
         Column(words("words.target"), numeric=False),
         Column("n", 26),
-        Column(words("agreement.clinicians"), 66),
-        *(Column(name, 66) for name in (names if each else [words("agreement.model_mean")])),
-        Column(words("agreement.consensus"), 66),
+        Column(words("agreement.clinicians"), width),
+        *(Column(name, width) for name in (names if each else [words("agreement.model_mean")])),
+        Column(words("agreement.consensus"), width),
     ]
     caption = context.caption("table", "agreement.caption" if each else "agreement.caption_mean")
-    return [context.say("agreement.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("agreement.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _target_cells(context: Context, target: str, notes: Notes, each: bool) -> list[Any]:
@@ -116,24 +114,19 @@ def _mean_and_range(found: list[Estimate]) -> Estimate:
 def forest_plot(context: Context, options: AllTargets) -> list[Flowable]:
     """ICC(A,1) with intervals, a row a target."""
     data = context.data
-    groups = [
-        Group(
-            data.label(target),
-            _together(estimates(data, target, "rater-rater", ICC)),
-            estimates(data, target, "model-rater", ICC),
-        )
-        for target in context.select(options)
-    ]
+    groups = []
+    for target in context.select(options):
+        found = versus(data, target)
+        groups.append(Group(data.label(target), [found.clinicians], found.model))
     if not any(each.defined for group in groups for each in [*group.clinicians, *group.model]):
         return [context.say("forest.none")]
     legend = context.texts("words.clinicians"), context.texts("words.model")
-    height = context.frame_height - 60
+    each = any(len(group.model) > 1 for group in groups)
+    key = "forest.caption" if each else "forest_mean.caption"
+    # two on a page: what goes to the next page leaves no more than a half of this one empty
+    height = context.frame_height / 2 - 40
     figures = forest(groups, context.page.text_width, height, legend, context.texts("forest.axis"))
-    return context.figures([FigureFlowable(figure) for figure in figures], "forest.caption")
-
-
-def _together(found: list[Estimate]) -> list[Estimate]:
-    return found or [Estimate(note="not estimated")]
+    return context.figures([FigureFlowable(figure) for figure in figures], key)
 
 
 def pairs_table(context: Context, options: Selection) -> list[Flowable]:
@@ -153,7 +146,8 @@ def pairs_table(context: Context, options: Selection) -> list[Flowable]:
         *(Column(context.texts.word("statistics", name), 70) for name in PAIR_STATISTICS),
     ]
     caption = context.caption("table", "pairs.caption")
-    return [context.say("pairs.intro"), *data_table(context, caption, columns, rows, notes)]
+    intro = [context.say("pairs.intro")]
+    return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
 def _pair_rows(context: Context, target: str, comparison: str, notes: Notes) -> list[list[Any]]:

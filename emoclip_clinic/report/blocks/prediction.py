@@ -10,15 +10,23 @@ import numpy as np
 from matplotlib.figure import Figure
 from reportlab.platypus import Flowable
 
-from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind, points_digits
+from emoclip_clinic.report.asked import introduced, points_digits
+from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind
 from emoclip_clinic.report.context import Context, Selection
-from emoclip_clinic.report.evidence import overall, performance
+from emoclip_clinic.report.differences import Limits, limits_of
+from emoclip_clinic.report.evidence import Estimate, performance
 from emoclip_clinic.report.figures import Panel, bland_altman, scatter
 from emoclip_clinic.report.numbers import count, estimate, p_value
 from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 from emoclip_clinic.report.vector import FigureFlowable
 
-__all__ = ["Performance", "bland_altman_panels", "performance_table", "scatter_panels"]
+__all__ = [
+    "Performance",
+    "bland_altman_panels",
+    "panel_rows",
+    "performance_table",
+    "scatter_panels",
+]
 
 IN_POINTS = ("mae", "rmse")
 
@@ -59,7 +67,8 @@ def performance_table(context: Context, options: Performance) -> list[Flowable]:
     ]
     caption = context.caption("table", "performance.caption")
     intro = ["performance.intro", *(["performance.tested"] * bool(len(data.permutation)))]
-    return [*map(context.say, intro), *data_table(context, caption, columns, rows, notes)]
+    table = data_table(context, caption, columns, rows, notes)
+    return introduced(context, [context.say(key) for key in intro], table)
 
 
 def _corrected_p(context: Context) -> Callable[[str], list[str]]:
@@ -77,7 +86,7 @@ def scatter_panels(context: Context, options: Selection) -> list[Flowable]:
     """Predicted against observed scores."""
     words = context.texts("scatter.x"), context.texts("scatter.y")
     panels = _panels(context, options)
-    figures = scatter(panels, context.page.text_width, _height(context), words)
+    figures = scatter(panels, context.page.text_width, words)
     return _captioned(context, figures, "scatter")
 
 
@@ -85,19 +94,20 @@ def bland_altman_panels(context: Context, options: Selection) -> list[Flowable]:
     """Differences against means."""
     words = context.texts("bland_altman.x"), context.texts("bland_altman.y")
     panels = _panels(context, options, limits=True)
-    figures = bland_altman(panels, context.page.text_width, _height(context), words)
+    figures = bland_altman(panels, context.page.text_width, words)
     return _captioned(context, figures, "bland_altman")
 
 
-def _height(context: Context) -> float:
-    # room for a heading and the caption
-    return context.frame_height - 110
+def panel_rows(context: Context, figures: list[Figure], key: str) -> list[Flowable]:
+    """Let rows of panels break over pages; the caption stays with the last."""
+    if not figures:
+        return []
+    *rows, last = (FigureFlowable(figure) for figure in figures)
+    return [*rows, *context.figures([last], key)]
 
 
 def _captioned(context: Context, figures: list[Figure], key: str) -> list[Flowable]:
-    if not figures:
-        return [context.say("scatter.none")]
-    return context.figures([FigureFlowable(figure) for figure in figures], f"{key}.caption")
+    return panel_rows(context, figures, f"{key}.caption") or [context.say("scatter.none")]
 
 
 def _panels(context: Context, options: Selection, limits: bool = False) -> list[Panel]:
@@ -112,27 +122,24 @@ def _panels(context: Context, options: Selection, limits: bool = False) -> list[
             # bias and limits are of visits: recordings of one visit are averaged, as in agreement
             visit = ["participant", "session"]
             rows = rows.groupby(visit, sort=False)[["observed", "predicted"]].mean()
-        bias, lower, upper = (
-            overall(data, target, "model-consensus", name)
-            for name in ("bias", "LoA lower", "LoA upper")
-        )
+        found = limits_of(data, target) if limits else Limits()
         panels.append(
             Panel(
                 label=data.label(target),
                 observed=rows["observed"].to_numpy(np.float64),
                 predicted=rows["predicted"].to_numpy(np.float64),
-                note=_note(context, target, len(rows), limits),
-                bias=bias,
-                limits=(lower, upper),
+                note=_note(context, target, len(rows), found.bias if limits else None),
+                bias=found.bias,
+                limits=(found.lower, found.upper),
+                line=found.line,
             )
         )
     return panels
 
 
-def _note(context: Context, target: str, n: int, limits: bool) -> str:
-    if limits:
+def _note(context: Context, target: str, n: int, bias: Estimate | None) -> str:
+    if bias is not None:
         digits = points_digits(context, target)
-        bias = overall(context.data, target, "model-consensus", "bias")
         words = f"bias {estimate(bias.value, bias.low, bias.high, digits)}"
     else:
         ccc = performance(context.data, target, "ccc")
