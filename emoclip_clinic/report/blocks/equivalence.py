@@ -96,7 +96,7 @@ def agreement_of_change(context: Context, options: Named) -> list[Flowable]:
     table = context.data.table("rated_change")
     found = of_targets(table, context.select(options))
     if not found:
-        return [absent(context, "rated_change")]
+        return absent(context, "rated_change")
     statistics = [str(name) for name in table["statistic"].unique()][:ACROSS]
     notes = Notes()
     rows = [
