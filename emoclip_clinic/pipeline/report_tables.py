@@ -43,9 +43,10 @@ COVARIATES = {
 }
 FACE_FINDERS = {"yunet": "YuNet", "haar": "OpenCV's Haar cascade", "none": ""}
 TEXTS = {
-    "fit": ("group", "note"),
+    "fit": ("target", "group", "note"),
     "agree": (
-        *("rater_a", "rater_b", "rater", "group", "level", "from_session", "to_session", "note"),
+        *("target", "rater_a", "rater_b", "rater", "group", "level", "from_session"),
+        *("to_session", "note"),
     ),
 }
 """Columns that are text, also where they look like numbers, by the stage of a table."""
