@@ -192,7 +192,8 @@ def test_the_tables_numbers_are_printed() -> None:
                  "calibration", "calibration_panels", "limits_table")  # fmt: skip
     for sentence in (
         "94 (90 to 97)", "the next study needs 150 participants", "ridge@mean",
-        "The reported model, change between visits", "Site: A", "01 to 02: model with clinicians",
+        "The reported model, change between visits", "Site: A",
+        "Agreement of the change between visits",
         "Exact intervals (Carkeet 2015)", "Profile of the items", "slope",
     ):  # fmt: skip
         assert sentence in text, sentence
