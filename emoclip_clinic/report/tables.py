@@ -184,7 +184,7 @@ def _text(cell: Any) -> str:
     """Give the words of a cell."""
     if isinstance(cell, Stacked):
         return str(cell.words)
-    return str(cell.getPlainText()) if isinstance(cell, Paragraph) else str(cell)
+    return str(cell.getPlainText()) if isinstance(cell, Flowable) else str(cell)
 
 
 def _head_row(columns: Sequence[Column]) -> list[Paragraph]:

@@ -30,6 +30,8 @@ class Named:
 def checklist(context: Context, options: Named) -> list[Flowable]:
     """Every item of a checklist: where it is said, and by whom."""
     known = context.data.checklists
+    if not known:
+        return []
     if options.name not in known:
         raise SettingsError(
             f"there is no checklist {options.name!r}; allowed: {', '.join(known) or 'none'}."
