@@ -13,9 +13,9 @@ __all__ = ["pasted_twice", "resolve"]
 
 Rated = tuple[Cell, float]
 BLOCK = 10
-"""Consecutive rows whose ratings must all recur: fewer can be alike by chance."""
+"""Consecutive visits whose ratings must all recur: fewer can be alike by chance."""
 DIFFERENT = 5
-"""Rows of a block that must differ: many healthy people have equal ratings."""
+"""Visits of a block that must differ: many healthy people have equal ratings."""
 
 
 def resolve(
@@ -103,28 +103,27 @@ def _given_twice(repeated: Sequence[Sequence[Rated]], scale: Scale) -> Iterator[
 
 
 def pasted_twice(rated: Sequence[Rated]) -> list[str]:
-    """Find blocks of rows whose ratings recur under other participants.
+    """Find blocks of visits whose ratings recur under other participants.
 
     A part of an export that was pasted twice, with ids that were numbered afterwards, looks like
-    new people; each of them would be trained on and tested.
+    new people; each of them would be trained on and tested. A visit may be a row or, in a long
+    sheet, a row an item.
 
     Returns
     -------
-        A sentence a block of at least `BLOCK` rows of one file.
+        A sentence a block of at least `BLOCK` visits of one file.
     """
-    rows: dict[Visit, list[tuple[str, float]]] = defaultdict(list)
+    visits: dict[tuple[str, ...], list[Rated]] = defaultdict(list)
     for cell, value in rated:
-        rows[cell.visit].append((cell.item.code, value))
-    by_file: dict[str, list[tuple[Visit, tuple[tuple[str, float], ...]]]] = defaultdict(list)
-    for visit, ratings in rows.items():
-        by_file[visit.file].append((visit, tuple(ratings)))
-    return [text for file, table in by_file.items() for text in _blocks(file, table)]
+        visits[cell.visit.file, *cell.visit.key].append((cell, value))
+    by_file: dict[str, list[list[Rated]]] = defaultdict(list)
+    for (file, *_), ratings in visits.items():
+        by_file[file].append(ratings)
+    return [text for file, ratings in by_file.items() for text in _blocks(file, ratings)]
 
 
-def _blocks(
-    file: str, table: Sequence[tuple[Visit, tuple[tuple[str, float], ...]]]
-) -> Iterator[str]:
-    content = [ratings for _, ratings in table]
+def _blocks(file: str, visits: Sequence[Sequence[Rated]]) -> Iterator[str]:
+    content = [tuple((cell.item.code, value) for cell, value in visit) for visit in visits]
     first: dict[tuple[object, ...], int] = {}
     start = 0
     while start + BLOCK <= len(content):
@@ -138,10 +137,13 @@ def _blocks(
             start + length < len(content) and content[start + length] == content[earlier + length]
         ):
             length += 1
-        rows = [table[n][0] for n in (earlier, earlier + length - 1, start, start + length - 1)]
-        if rows[0].participant != rows[2].participant:
+        old, new = (
+            [cell.visit for visit in visits[begin : begin + length] for cell, _ in visit]
+            for begin in (earlier, start)
+        )
+        if old[0].participant != new[0].participant:
             yield (
-                f"{file}: rows {rows[2].row}-{rows[3].row} have the ratings of rows {rows[0].row}-"
-                f"{rows[1].row} under other participants: was a part of the export pasted twice?"
+                f"{file}: rows {new[0].row}-{new[-1].row} have the ratings of rows {old[0].row}-"
+                f"{old[-1].row} under other participants: was a part of the export pasted twice?"
             )
         start += length

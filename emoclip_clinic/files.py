@@ -7,35 +7,41 @@ import hashlib
 import json
 import os
 import shlex
-import sys
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoclip_clinic.errors import StudyError
-
-if sys.platform != "win32":
-    import fcntl
+from emoclip_clinic.locks import lock
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "atomic_path", "sha256_bytes", "sha256_file", "shell_word", "write_bytes", "write_csv",
-    "write_json",
+    "atomic_path", "make_folder", "sha256_bytes", "sha256_file", "shell_word", "write_bytes",
+    "write_csv", "write_json",
 ]  # fmt: skip
 
 CHUNK_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, private: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its place when the block ends well.
 
     The temporary file is synced to disk and renamed, so that `path` is at every moment either the
     old file or the whole new one, whatever kills the process. What a kill leaves, `.NAME.tmp`, is
     taken over by the next process that writes NAME.
+
+    Parameters
+    ----------
+    path
+        The file; folders that it needs are made.
+    private
+        Whether only the owner may read it; its group, too, in a folder that is marked as the
+        group's (set-group-ID). Otherwise, as the process makes files.
 
     Raises
     ------
@@ -43,12 +49,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         The folder is read-only, the disk is full, or the path cannot be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with _temporary(path) as temporary:
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(_private(path.parent) if private else 0o666 & ~_umask())
             temporary.replace(path)
     except OSError as error:
         raise StudyError(
@@ -61,10 +67,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def _temporary(path: Path) -> Iterator[Path]:
     """Give a file beside `path` that no other process writes; where the block fails, remove it."""
     temporary = path.with_name(f".{path.name[:80]}.tmp")
-    lock = _lock(temporary)
-    if lock is None:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{temporary.stem}.", suffix=".tmp")
-        os.close(handle)
+    handle = lock(temporary)
+    if handle is None:
+        other, name = tempfile.mkstemp(dir=path.parent, prefix=f"{temporary.stem}.", suffix=".tmp")
+        os.close(other)
         temporary = Path(name)
     try:
         yield temporary
@@ -72,28 +78,29 @@ def _temporary(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     finally:
-        if lock is not None:
-            os.close(lock)
+        if handle is not None:
+            os.close(handle)
 
 
-def _lock(path: Path) -> int | None:
-    """Open and lock a file as long as its handle is open; None if another process has it."""
-    if sys.platform == "win32":
-        return None
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ours = os.path.samestat(os.fstat(handle), path.stat())
-    except (BlockingIOError, FileNotFoundError):
-        # it is being written, or was just renamed into its place
-        ours = False
-    except OSError:
-        # a network folder without locks: nobody can say whether another process is there
-        ours = True
-    if ours:
-        return handle
-    os.close(handle)
-    return None
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, for the owner alone.
+
+    Below a folder that is marked as its group's (set-group-ID), for the group, too.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    if _is_of_group(path.parent):
+        path.chmod(0o2770)
+
+
+def _is_of_group(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_ISGID)
+
+
+def _private(folder: Path) -> int:
+    return 0o660 if _is_of_group(folder) else 0o600
 
 
 def _umask() -> int:

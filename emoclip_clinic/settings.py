@@ -136,6 +136,18 @@ class AgreeSettings:
 
     resamples: int = 2000
     """Bootstrap resamples of participants behind each interval."""
+    margin: float = 0.0
+    """By how much the model's ICC(A,1) with the raters may be lower than theirs with each other,
+    and it still counts as not inferior; set it before the data are seen. 0: nothing is tested."""
+    interchange_margin: float = 0.0
+    """By how much the chance that two scores agree may be lower once the model replaces a
+    clinician; set it before the data are seen. 0: nothing is tested."""
+    tolerance: float = 1.0
+    """Points that two scores of an item may differ and still agree; sqrt(n) times as many for a
+    sum of n items."""
+    groups: tuple[str, ...] = ()
+    """Columns of participants.csv by which agreement is shown; empty: sex, age, ethnicity and
+    site, where there are such."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +216,20 @@ def _problems(settings: Settings) -> list[str]:
         "ratings: duplicates": (settings.ratings.duplicates, ("error", "first", "last", "mean")),
         "ratings: consensus": (_without_name(settings.ratings.consensus), ("mean", "rater:NAME")),
     }
+    margins = {
+        "agree: margin": settings.agree.margin,
+        "agree: interchange_margin": settings.agree.interchange_margin,
+    }
     share = [f"fit: holdout = {fit.holdout}; allowed: 0 (none) to 0.5"]
     return (
         share * (not 0 <= fit.holdout <= 0.5)
+        + [f"agree: tolerance = {settings.agree.tolerance}; allowed: more than 0"]
+        * (not settings.agree.tolerance > 0)
+        + [
+            f"{name} = {value}; allowed: 0 (none) to below 1"
+            for name, value in margins.items()
+            if not 0 <= value < 1
+        ]
         + [
             f"{name} = {value}; allowed: {lowest} or more"
             for name, (value, lowest) in least.items()

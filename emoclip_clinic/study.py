@@ -154,6 +154,10 @@ class Study:
         """Every agreement statistic with its interval."""
         return self.path / "agreement" / f"{scale}.csv"
 
+    def agreement_dir(self, scale: str) -> Path:
+        """Hold the further tables of agreement, a question each, and all of them as JSON."""
+        return self.path / "agreement" / scale
+
     def report_pdf(self, name: str) -> Path:
         """Hold a report."""
         return self.path / "reports" / f"{name}.pdf"

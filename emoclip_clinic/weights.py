@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emoclip_clinic.errors import EncoderError
-from emoclip_clinic.files import CHUNK_BYTES, atomic_path, sha256_file, write_bytes
+from emoclip_clinic.files import CHUNK_BYTES, atomic_path, sha256_file
 from emoclip_clinic.resources import close_matches
 
 __all__ = [
@@ -227,7 +227,7 @@ def install(source: Path, weights: str | Path | None = None) -> list[Path]:
             named = candidate.name == file.filename
             if digest == (file.sha256 or (_wanted(file, candidate) if named else "")):
                 target = folder(weights) / file.filename
-                with atomic_path(target) as temporary:
+                with atomic_path(target, private=False) as temporary:
                     shutil.copyfile(candidate, temporary)
                 if not file.sha256:
                     record(file.name, weights)
@@ -245,7 +245,8 @@ def record(name: str, weights: str | Path | None = None) -> str:
     """Write down the SHA-256 of a file that has no published one, as `sha256sum` does; give it."""
     target = folder(weights) / find(name).filename
     digest = sha256_file(target)
-    write_bytes(_note(target), f"{digest}  {target.name}\n".encode())
+    with atomic_path(_note(target), private=False) as temporary:
+        temporary.write_text(f"{digest}  {target.name}\n", encoding="ascii")
     return digest
 
 

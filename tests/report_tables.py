@@ -43,11 +43,9 @@ def report_tables(
             for row in _rows(rng, ("rater-rater ICC(A,1)", "model-rater ICC(A,1)"), n // 2)
         ],
         "rated_change": [
-            {"target": t, "from_session": "01", "to_session": "02", "comparison": c,
-             "rater_a": "all", "rater_b": "", **row}
+            {"target": t, **row}
             for t in names
-            for c in ("rater-rater", "model-rater")
-            for row in _rows(rng, ("ICC(A,1)", "MAE"), n // 3)
+            for row in _rows(rng, ("rater-rater ICC(A,1)", "model-rater ICC(A,1)"), n // 3)
         ],
         **_of_fit(rng, names, raters, n),
     }  # fmt: skip
@@ -72,9 +70,16 @@ def _reliability(
     rng: Any, names: list[str], kinds: dict[str, str], n: int
 ) -> Iterator[dict[str, Any]]:
     for place, target in enumerate(names):
-        statistics = [*FORMS, "ICC(A,1) mixed", "ICC(C,1) mixed", "SEM", "SDC"]
+        statistics = [
+            *FORMS,
+            "ICC(A,1) mixed",
+            "ICC(C,1) mixed",
+            "SEM (agreement)",
+            "SDC (agreement)",
+        ]
         if kinds[target] == "item":
-            statistics += ["agreement", "within 1 point", "Fleiss' kappa", "AC1", "AC2", "alpha"]
+            statistics += ["raw agreement", "within 1 point", "Fleiss' kappa", "AC1"]
+            statistics += ["AC2 (quadratic)", "alpha (ordinal)"]
         for row in _rows(rng, statistics, n):
             if place == len(names) - 1:
                 row |= {"value": np.nan, "ci_low": np.nan, "ci_high": np.nan, "note": WHY}
@@ -86,7 +91,7 @@ def _pairs(rng: Any, names: list[str], raters: list[str], n: int) -> Iterator[di
         for i, first in enumerate(raters):
             for second in raters[i + 1 :]:
                 alone = (i, second) == (0, raters[-1]) and len(raters) > 2
-                for row in _rows(rng, ("agreement", "within 1 point", "Spearman", "RMSE"), n):
+                for row in _rows(rng, ("raw agreement", "within 1 point", "Spearman", "RMSE"), n):
                     if alone:
                         row |= {"value": np.nan, "ci_low": np.nan, "ci_high": np.nan,
                                 "n_subjects": 0, "note": "nothing rated in common"}  # fmt: skip

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from emoclip_clinic.agreement import icc
-from emoclip_clinic.agreement.reliability import FORMS, weighted_icc
+from emoclip_clinic.agreement.reliability import FORMS, weighted_icc, weighted_sem
 from emoclip_clinic.errors import RatingsError
 
 whole_points = hnp.arrays(
@@ -135,6 +135,7 @@ def test_a_lenient_rater_lowers_agreement_and_not_consistency(scores: np.ndarray
 
 
 @given(whole_points)
+@example(np.array([[4.0, 1], [4, 1], [1, 3], [4, 1]]))
 @settings(max_examples=30, deadline=None)
 def test_every_row_is_defined_or_says_why(scores: np.ndarray) -> None:
     """A value or an end of an interval that is missing has a note; values are inside intervals."""
@@ -176,6 +177,31 @@ def test_perfect_agreement_of_different_subjects_is_one_without_interval() -> No
     assert found.value.to_numpy() == pytest.approx(np.ones(6))
     assert found.ci_low.isna().all()
     assert found.note.str.contains("no interval").all()
+
+
+def test_a_mean_of_raters_is_undefined_where_its_subjects_do_not_differ() -> None:
+    """Equal means of the subjects: single forms are at their lowest, those of the mean at none."""
+    found = by_name([[1, 2, 2], [1, 2, 2], [2, 1, 2], [2, 1, 2]])
+    assert found.value[["ICC(1,k)", "ICC(A,k)", "ICC(C,k)"]].isna().all()
+    assert found.note["ICC(1,k)"].startswith("undefined: the subjects' mean ratings do not differ")
+    assert found.value["ICC(C,1)"] == pytest.approx(-0.5)
+
+
+def test_weir_sem_and_smallest_detectable_change(shared: Path) -> None:
+    """Test and retest of eight people give the published standard error and change."""
+    data = published(shared)["weir_2005"]
+    scores = np.column_stack([data["x"], data["y"]]).astype(float)
+    found = weighted_sem(scores, np.ones((1, len(scores))))
+    assert found["SEM (consistency)"][0] == pytest.approx(data["sem"], abs=1e-6)
+    assert found["SDC (consistency)"][0] == pytest.approx(data["sdc95"], abs=1e-4)
+
+
+def test_sem_agreement_holds_the_raters_bias() -> None:
+    """A second rater who always says 2 points more: no residual, half of 2 squared between them."""
+    first = np.array([1.0, 3, 4, 7])
+    found = weighted_sem(np.column_stack([first, first + 2]), np.ones((1, 4)))
+    assert found["SEM (consistency)"][0] == pytest.approx(0)
+    assert found["SEM (agreement)"][0] == pytest.approx(np.sqrt(2))
 
 
 def test_one_constant_rater_is_said() -> None:

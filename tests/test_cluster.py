@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import emoclip_clinic
+import emoclip_clinic as ec
 from emoclip_clinic.cluster import connect, on_cores
-from emoclip_clinic.errors import ClinicError, TooFewError
+from emoclip_clinic.errors import ClinicError, StudyError, TooFewError
 from emoclip_clinic.regression.jobs import Runner, serially
 from tests.dask_cluster import ROOT, Cluster, cluster_in, predictions, until
 
@@ -106,7 +107,7 @@ class Stalls:
 
     def __call__(self, job: Any) -> Any:
         """Do it, or stall."""
-        if job == self.at and not self.file.exists():
+        if str(job) == str(self.at) and not self.file.exists():
             unfinished = self.file.with_suffix(".tmp")
             unfinished.write_text(str(os.getpid()))
             unfinished.rename(self.file)
@@ -207,9 +208,9 @@ def test_ctrl_c_ends_the_processes(tmp_path: Path) -> None:
     assert not alive(int(file.read_text()))
 
 
-def test_a_worker_that_is_killed_half_way_changes_nothing(cluster: Cluster, tmp_path: Path) -> None:
-    """It is killed within a fold; the other worker does that fold, and the result is the same."""
-    file = tmp_path / "begun"
+@contextmanager
+def one_killed(cluster: Cluster, file: Path) -> Iterator[Runner]:
+    """Give a runner whose worker is killed within the job in the middle."""
 
     def kill() -> None:
         until(file.exists)
@@ -221,10 +222,48 @@ def test_a_worker_that_is_killed_half_way_changes_nothing(cluster: Cluster, tmp_
     killer = threading.Thread(target=kill)
     killer.start()
     with connect(f"dask:scheduler-file={cluster.file}") as run:
-        found = predictions(stalling)
+        yield stalling
     killer.join()
-    pd.testing.assert_frame_equal(found, predictions(serially), rtol=1e-12, atol=1e-12)
     assert sum(worker.wait() == -signal.SIGKILL for worker in cluster.workers if worker.poll()) == 1
+
+
+def test_a_worker_that_is_killed_half_way_changes_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    """It is killed within a fold; the other worker does that fold, and the result is the same."""
+    with one_killed(cluster, tmp_path / "begun") as run:
+        found = predictions(run)
+    pd.testing.assert_frame_equal(found, predictions(serially), rtol=1e-12, atol=1e-12)
+
+
+def test_recordings_are_encoded_on_a_cluster_as_here(
+    cluster: Cluster, encoded_study: Path, tmp_path: Path
+) -> None:
+    """Byte by byte, although a worker is killed within a recording."""
+    study = ec.Study(shutil.copytree(encoded_study, tmp_path / "study"))
+    shutil.rmtree(study.path / "features")
+    with one_killed(cluster, tmp_path / "begun") as run:
+        ec.pipeline.encode(study, study.path / "interviews", run=run)
+    made = sorted(path for path in (encoded_study / "features").rglob("*") if path.is_file())
+    assert len(made) > 12
+    for path in made:
+        assert (study.path / path.relative_to(encoded_study)).read_bytes() == path.read_bytes()
+
+
+def test_a_worker_that_does_not_see_the_recordings_is_an_error(
+    encoded_study: Path, tmp_path: Path
+) -> None:
+    """It is not the recording's fault: no row says that it cannot be read."""
+    study = ec.Study(shutil.copytree(encoded_study, tmp_path / "study"))
+    shutil.rmtree(study.path / "features")
+
+    def elsewhere(function: Any, jobs: Sequence[Any]) -> Iterator[Any]:
+        hidden = study.path.rename(tmp_path / "hidden")
+        try:
+            yield from serially(function, jobs)
+        finally:
+            hidden.rename(study.path)
+
+    with pytest.raises(StudyError, match=r"does not see .*put the study and its recordings where"):
+        ec.pipeline.encode(study, study.path / "interviews", run=elsewhere)
 
 
 def test_a_job_that_kills_its_workers_is_named(cluster: Cluster) -> None:
@@ -243,7 +282,7 @@ def test_other_versions_are_refused_before_work_starts(
     """Theirs and ours are named; a worker that comes later is seen at its first job."""
     where = f"dask:scheduler-file={cluster.file}"
     with connect(where) as run:
-        monkeypatch.setattr(emoclip_clinic, "__version__", "0.0.9")
+        monkeypatch.setattr(ec, "__version__", "0.0.9")
         with pytest.raises(ClinicError, match=r"worker tcp://.*package 0.1.0 .*here 0.0.9"):
             list(run(abs, [1]))
     monkeypatch.undo()

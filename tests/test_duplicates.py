@@ -84,3 +84,23 @@ def test_healthy_people_who_are_all_alike_are_no_pasted_block(tmp_path: Path) ->
     header = "participant," + ",".join(f"phq{n}" for n in range(1, 10)) + "\n"
     _, notes = read(tmp_path, header + rows(np.zeros((40, 9), int)), RatingsSettings())
     assert not any("pasted" in text for text in notes)
+
+
+def test_a_long_sheet_is_compared_by_visits_and_not_by_rows(tmp_path: Path) -> None:
+    """Two people who share a row of items are no block; twelve people who recur are."""
+    values = np.random.default_rng(1).integers(0, 4, (30, 9))
+
+    def long(people: np.ndarray, first_id: int) -> str:
+        return "".join(
+            f"{who},phq{item},{value}\n"
+            for who, row in enumerate(people, start=first_id)
+            for item, value in enumerate(row, start=1)
+        )
+
+    header, alike = "participant,item,value\n", values.copy()
+    alike[20:22] = alike[3:5]
+    _, notes = read(tmp_path, header + long(alike, 1), RatingsSettings())
+    assert not any("pasted" in text for text in notes)
+    pasted = header + long(values, 1) + long(values[5:17], 31)
+    _, notes = read(tmp_path, pasted, RatingsSettings())
+    assert any("rows 272-379 have the ratings of rows 47-154 under" in text for text in notes)

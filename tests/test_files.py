@@ -13,6 +13,8 @@ import pytest
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_json
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes or locks")
+
 WRITER = """
 import sys, itertools
 from pathlib import Path
@@ -74,6 +76,43 @@ def test_a_path_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(StudyError, match="cannot write"):
         write_bytes(tmp_path / "file" / "table.csv", b"")
+
+
+def modes(folder: Path) -> dict[str, int]:
+    found = [folder, *folder.rglob("*")]
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o7777 for path in found}
+
+
+@posix
+def test_what_is_written_is_for_the_owner_alone(tmp_path: Path) -> None:
+    """Whatever the mask says; weights are public, and as the mask says."""
+    mask = os.umask(0o022)
+    try:
+        write_bytes(tmp_path / "study/models/panss/model.skops", b"1")
+        with atomic_path(tmp_path / "study/weights.pt", private=False) as file:
+            file.write_bytes(b"2")
+    finally:
+        os.umask(mask)
+    assert modes(tmp_path / "study") == {
+        ".": 0o700,
+        "models": 0o700,
+        "models/panss": 0o700,
+        "models/panss/model.skops": 0o600,
+        "weights.pt": 0o644,
+    }
+
+
+@posix
+def test_a_folder_that_is_marked_as_its_groups_is_written_for_the_group(tmp_path: Path) -> None:
+    """Set-group-ID says so, and goes on to the folders below."""
+    tmp_path.chmod(0o2770)
+    write_bytes(tmp_path / "models/panss/model.skops", b"1")
+    assert modes(tmp_path) == {
+        ".": 0o2770,
+        "models": 0o2770,
+        "models/panss": 0o2770,
+        "models/panss/model.skops": 0o660,
+    }
 
 
 def test_hashes_agree_with_the_published_vector(tmp_path: Path) -> None:

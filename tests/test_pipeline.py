@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pypdf
 import pytest
@@ -351,3 +353,42 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
     code = "import sys, emoclip_clinic; print(*(set(sys.modules) & {'torch', 'pandas', 'cv2'}))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
+
+
+def test_agreement_is_in_tables_and_all_of_it_in_one_json(done: ec.Study) -> None:
+    """Every number of every table, at full precision."""
+    folder = done.agreement_dir("cains")
+    everything = json.loads((folder / "agreement.json").read_text())["tables"]
+    names = {"agreement", "reliability", "pairs", "raters", "limits", "equivalence", "groups"}
+    assert set(everything) == names
+    for name, columns in everything.items():
+        path = done.agreement_csv("cains") if name == "agreement" else folder / f"{name}.csv"
+        table = pd.read_csv(path)
+        assert set(columns) == set(table)
+        assert columns["value"] == [None if np.isnan(value) else value for value in table["value"]]
+
+
+def test_ratings_that_changed_after_the_fit_are_pointed_out(done: ec.Study) -> None:
+    """Agreement is of the new ratings, and the predictions of the old ones: a note says so."""
+    assert not any("changed since" in note for note in ec.pipeline.agree(done, "cains").notes)
+    table = pd.read_csv(done.path / "ratings.csv", dtype=str).iloc[:-1]
+    table.to_csv(done.path / "ratings.csv", index=False)
+    notes = ec.pipeline.agree(ec.Study(done.path), "cains").notes
+    assert any("ratings have changed since the predictions were made" in note for note in notes)
+
+
+def test_the_named_rater_is_the_consensus_of_agreement_too(done: ec.Study) -> None:
+    """The model with the consensus is then the model with that rater."""
+    settings = (done.path / "study.toml").read_text()
+    rater = pd.read_csv(done.path / "ratings.csv")["rater"].unique()[0]
+    rule = f'[ratings]\nconsensus = "rater:{rater}"\n'
+    (done.path / "study.toml").write_text(settings + rule)
+    study = ec.Study(done.path)
+    ec.pipeline.agree(study, "cains")
+    table = pd.read_csv(study.agreement_csv("cains"))
+    keys = ["target", "statistic"]
+    consensus = table[table.comparison == "model-consensus"].set_index(keys).value
+    own = table[(table.comparison == "model-rater") & (table.rater_b == rater)]
+    pd.testing.assert_series_equal(consensus, own.set_index(keys).value)
+    others = table[table.comparison == "rater-consensus"]
+    assert rater not in set(others.rater_a)

@@ -95,3 +95,24 @@ def test_one_model_at_a_time(table: pd.DataFrame) -> None:
         words(table)
     with pytest.raises(ClinicError, match="none"):
         words(table.iloc[:0])
+
+
+def test_few_participants_are_warned_of_by_the_width_of_the_intervals() -> None:
+    """Of eight people nothing strong can be said; of eighty, it can."""
+    generator = np.random.default_rng(5)
+
+    def said(n: int) -> str:
+        parts = []
+        for target in TARGETS:
+            score = generator.normal(4, 1, n)
+            rows = {"participant": range(n), "recording": [f"r{k:02d}" for k in range(n)]}
+            ours = pd.DataFrame({**rows, "target": target, "observed": score})
+            guess = 4 + 0.5 * (score - 4) + generator.normal(size=n)
+            parts += [ours.assign(model="ridge", predicted=guess)]
+            parts += [ours.assign(model="mean", predicted=4.0)]
+        kinds = dict.fromkeys(TARGETS, "item")
+        made = performance(pd.concat(parts).assign(scale="panss"), kinds, n_resamples=500)
+        return " ".join(words(of_ridge(made)))
+
+    assert "Too few participants to say how strong: with 8," in said(8)
+    assert "Too few" not in said(80)

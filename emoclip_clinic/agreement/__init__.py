@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emoclip_clinic.agreement.categorical import fleiss_kappa, gwet_ac, kappa, krippendorff_alpha
-from emoclip_clinic.agreement.concordance import ccc, mae, pearson
+from emoclip_clinic.agreement.concordance import ccc, mae, pearson, spearman
 from emoclip_clinic.agreement.limits import bland_altman
 from emoclip_clinic.agreement.reliability import icc
 from emoclip_clinic.agreement.summary import agree
@@ -19,4 +19,5 @@ __all__ = [
     "krippendorff_alpha",
     "mae",
     "pearson",
+    "spearman",
 ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import special, stats
 
 from emoclip_clinic.agreement.designs import paired
 from emoclip_clinic.agreement.estimates import (
@@ -24,7 +24,10 @@ __all__ = [
     "mae",
     "pearson",
     "pearson_estimate",
+    "rank_estimate",
+    "spearman",
     "weighted_concordance",
+    "weighted_distance",
 ]
 
 NORMAL = float(special.ndtri((1 + LEVEL) / 2))
@@ -141,6 +144,45 @@ def pearson_estimate(x: NDArray[np.float64], y: NDArray[np.float64], note: str =
         why = "perfect association" if n > 3 else _needs(4, n)
         return replace(row, note=join_notes(f"no interval: {why}", note))
     return _fisher(row, 1 / np.sqrt(n - 3))
+
+
+def spearman(x: ArrayLike, y: ArrayLike) -> pd.DataFrame:
+    """Estimate Spearman's rank correlation, an association and not an agreement.
+
+    Pearson's correlation of the ranks, ties at their mean rank. The interval is on Fisher's z
+    scale with the standard error sqrt((1 + rho^2 / 2) / (n - 3)). Parameters, returned columns and
+    errors are those of `ccc`.
+
+    References
+    ----------
+    Bonett DG, Wright TA (2000). Psychometrika 65:23-28.
+    """
+    first, second, note = paired(x, y)
+    return to_table([rank_estimate(first, second, note)])
+
+
+def rank_estimate(x: NDArray[np.float64], y: NDArray[np.float64], note: str = "") -> Estimate:
+    """Estimate Spearman's rho of complete pairs, each of shape (n,)."""
+    row = pearson_estimate(stats.rankdata(x), stats.rankdata(y), note)
+    row = replace(row, name="Spearman", method="Fisher z interval (Bonett & Wright 2000)")
+    if np.isnan(row.ci_low):
+        return row
+    return _fisher(row, float(np.sqrt((1 + row.value**2 / 2) / (len(x) - 3))))
+
+
+def weighted_distance(
+    x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """RMSE, and share of pairs within 1 point, for each row of subject weights.
+
+    Shapes as in `weighted_concordance`.
+    """
+    apart, n = np.abs(x - y), weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "RMSE": np.sqrt(weights @ apart**2 / n),
+            "within 1 point": weights @ (apart <= 1 + ZERO).astype(float) / n,
+        }
 
 
 def _mae(x: NDArray[np.float64], y: NDArray[np.float64], note: str = "") -> Estimate:

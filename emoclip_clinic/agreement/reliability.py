@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from emoclip_clinic.agreement.designs import complete, wide
 from emoclip_clinic.agreement.estimates import Estimate, join_notes, to_table
 
-__all__ = ["FORMS", "icc", "icc_estimates", "weighted_icc"]
+__all__ = ["FORMS", "icc", "icc_estimates", "mean_squares", "weighted_icc", "weighted_sem"]
 
 FORMS = ["ICC(1,1)", "ICC(A,1)", "ICC(C,1)", "ICC(1,k)", "ICC(A,k)", "ICC(C,k)"]
 """McGraw and Wong's names, in pingouin's order."""
+
+DETECTABLE = 1.96 * np.sqrt(2)
+"""Standard errors that a change must exceed: 95 % of differences of two ratings do not."""
 
 METHOD = "F-based interval (McGraw & Wong 1996)"
 
@@ -82,9 +85,12 @@ def icc_estimates(scores: NDArray[np.float64], note: str = "") -> list[Estimate]
         return [Estimate(form, n_subjects, n_raters, method=METHOD, note=note) for form in FORMS]
     table = _pingouin(scores)
     note = join_notes(_constant_raters(scores), note)
-    _, between, residual = (ms[0] for ms in mean_squares(scores, np.ones((1, n_subjects))))
+    subjects, between, residual = (ms[0] for ms in mean_squares(scores, np.ones((1, n_subjects))))
     error = {"1": between + residual, "A": residual, "C": residual}
     blank = Estimate("", n_subjects, n_raters, method=METHOD, note=note)
+    if subjects == 0:
+        # the mean of k raters has this in its denominator, where pingouin divides by rounding
+        table.loc[3:, "ICC"] = np.nan
     return [
         _estimate(replace(blank, name=form, value=_zero(value)), interval, error[form[4]] > 0)
         for form, value, interval in zip(FORMS, table["ICC"], table["CI95"], strict=True)
@@ -107,8 +113,11 @@ def _estimate(row: Estimate, interval: NDArray[np.float64], has_error: bool) -> 
     if not has_error or not np.isfinite([low, high]).all():
         note = join_notes("no interval: raters differ by no more than a constant", row.note)
         return replace(row, note=note)
+    # far below 0 the F-based interval may miss its own estimate
     if low > row.value:
         low, row = np.nan, replace(row, note=join_notes("interval has no lower end", row.note))
+    if high < row.value:
+        high, row = np.nan, replace(row, note=join_notes("interval has no upper end", row.note))
     return replace(row, ci_low=low, ci_high=high)
 
 
@@ -195,14 +204,51 @@ def mean_squares(scores: NDArray[np.float64], weights: NDArray[np.float64]) -> M
 def weighted_icc(
     scores: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """ICC(A,1) and ICC(C,1) for each row of subject weights; NaN where undefined.
+    """All six forms for each row of subject weights; NaN where undefined.
 
     Shapes as in `mean_squares`; the values equal pingouin's on the repeated rows.
     """
     n, k = weights.sum(axis=1), scores.shape[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         msb, msj, mse = mean_squares(scores, weights)
-        above, below = msb - mse, msb + (k - 1) * mse
-        undefined = below == 0
-        agreement = np.where(undefined, np.nan, above / (below + k * (msj - mse) / n))
-        return {"ICC(A,1)": agreement, "ICC(C,1)": np.where(undefined, np.nan, above / below)}
+        # within subjects: raters and residual together
+        msw = (msj + (n - 1) * mse) / n
+        consistent, extra = msb + (k - 1) * mse, (msj - mse) / n
+        undefined = consistent == 0
+        found = {
+            "ICC(1,1)": (msb - msw) / (msb + (k - 1) * msw),
+            "ICC(A,1)": (msb - mse) / (consistent + k * extra),
+            "ICC(C,1)": (msb - mse) / consistent,
+            "ICC(1,k)": (msb - msw) / msb,
+            "ICC(A,k)": (msb - mse) / (msb + extra),
+            "ICC(C,k)": (msb - mse) / msb,
+        }
+        # a mean of raters who disagree more than by chance has no ICC: its formula has a pole there
+        for name, value in found.items():
+            none = undefined | (value > 1 + ZERO) | ((msb == 0) & name.endswith("k)"))
+            found[name] = np.where(none, np.nan, value)
+    return found
+
+
+def weighted_sem(
+    scores: NDArray[np.float64], weights: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Give standard error of measurement and smallest detectable change for each row of weights.
+
+    SEM (consistency) is the square root of the residual mean square; SEM (agreement) adds the
+    variance between raters, where it is above 0. The smallest detectable change of a person
+    between two single ratings is 1.96 sqrt(2) SEM: less can be error.
+
+    References
+    ----------
+    Weir JP (2005). J Strength Cond Res 19:231-240.
+    de Vet HCW, Terwee CB, Knol DL, Bouter LM (2006). J Clin Epidemiol 59:1033-1039.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        _, msj, mse = mean_squares(scores, weights)
+        between = np.maximum(msj - mse, 0) / weights.sum(axis=1)
+    found = {}
+    for way, variance in (("consistency", mse), ("agreement", mse + between)):
+        found[f"SEM ({way})"] = np.sqrt(variance)
+        found[f"SDC ({way})"] = DETECTABLE * np.sqrt(variance)
+    return found

@@ -37,7 +37,7 @@ from emoclip_clinic.agreement.concordance import (
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.limits import limits_estimates, weighted_limits
 from emoclip_clinic.agreement.reliability import icc_estimates, weighted_icc
-from emoclip_clinic.errors import RatingsError
+from emoclip_clinic.agreement.scores import KEYS, model_scores, rating_table
 
 __all__ = ["COLUMNS", "STATISTICS", "agree"]
 
@@ -47,14 +47,6 @@ STATISTICS = ["ICC(A,1)", "ICC(C,1)", "CCC", "Pearson", "bias", "LoA lower", "Lo
 COLUMNS = ["scale", "target", "kind", "comparison", "rater_a", "rater_b", "statistic", "value"]
 COLUMNS += ["ci_low", "ci_high", "n_subjects", "n_participants", "n_raters", "n_excluded"]
 COLUMNS += ["method", "note"]
-
-BASELINE = "mean"
-"""The model that predicts the training mean."""
-
-ROUNDING = 1e-10
-"""Points of a scale below which the model's departure from its training mean is rounding error."""
-
-KEYS = ["participant", "session"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +80,7 @@ def agree(
     scale_id: str,
     targets: Iterable[str],
     model: str = "ridge",
+    consensus_rater: str = "",
     n_resamples: int = 2000,
     seed: int,
 ) -> pd.DataFrame:
@@ -109,6 +102,8 @@ def agree(
         Items, subscales and totals, in the order of the table.
     model : str
         The model that is compared.
+    consensus_rater
+        The rater whose scores are the consensus, for everyone else; empty: the mean of raters.
     n_resamples : int
         Bootstrap resamples, where they are needed.
     seed : int
@@ -128,13 +123,13 @@ def agree(
         A rater scored a target twice for one session.
     """
     scored = scored[scored["scale"] == scale_id]
-    predicted = None if predictions is None else _model(predictions, scale_id, model)
+    predicted = None if predictions is None else model_scores(predictions, scale_id, model)
     raters = sorted(scored["rater"].unique())
     kinds = scored.drop_duplicates("target").set_index("target")["kind"]
     rows: list[dict[str, object]] = []
     for target in targets:
         scores = scored[scored["target"] == target]
-        ratings = _ratings(scores, raters)
+        ratings = rating_table(scores, raters)
         own = None
         if predicted is not None:
             own = predicted[predicted["target"] == target].set_index(KEYS)
@@ -143,39 +138,15 @@ def agree(
             own = own.reindex(ratings.index)
         participants = ratings.index.get_level_values("participant").to_numpy()
         head = {"scale": scale_id, "target": target, "kind": kinds.get(target, "")}
-        for comparison in _comparisons(ratings, own):
+        for comparison in _comparisons(ratings, own, consensus_rater):
             found = _rows(comparison, participants, n_resamples, seed)
             rows.extend({**head, **row} for row in found)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _model(predictions: pd.DataFrame, scale_id: str, model: str) -> pd.DataFrame:
-    """Predictions with their departure from the training mean: participant, session, target."""
-    keys = [*KEYS, "target"]
-    own = predictions[predictions["scale"] == scale_id]
-    mean = own.pivot_table(index=keys, columns="model", values="predicted", sort=False)
-    mean = mean.reindex(columns=[model, BASELINE]).dropna(subset=[model])
-    departure = mean[model] - mean[BASELINE]
-    # the mean itself departs by rounding error, which would correlate
-    departure = departure.where(departure.abs() > ROUNDING, 0.0)
-    if mean[BASELINE].isna().any():
-        # not every baseline is known: the predictions themselves, not a mixture of both
-        departure = mean[model]
-    return pd.DataFrame({"predicted": mean[model], "departure": departure}).reset_index()
-
-
-def _ratings(scored: pd.DataFrame, raters: list[str]) -> pd.DataFrame:
-    double = scored.duplicated([*KEYS, "rater"])
-    if double.any():
-        row = scored[double].iloc[0]
-        raise RatingsError(
-            f"rater {row['rater']} scored {row['target']} of participant {row['participant']}, "
-            f"session {row['session']} twice. Keep one score a rater and session."
-        )
-    return scored.pivot(index=KEYS, columns="rater", values="value").reindex(columns=raters)
-
-
-def _comparisons(ratings: pd.DataFrame, model: pd.DataFrame | None) -> Iterator[Comparison]:
+def _comparisons(
+    ratings: pd.DataFrame, model: pd.DataFrame | None, named: str
+) -> Iterator[Comparison]:
     raters = list(ratings.columns)
     scores = ratings.to_numpy(float)
     yield Comparison("rater-rater", "all", "", scores, len(raters))
@@ -184,31 +155,36 @@ def _comparisons(ratings: pd.DataFrame, model: pd.DataFrame | None) -> Iterator[
             label = f"{second} minus {first}"
             yield Comparison("rater-rater", first, second, scores[:, [j, i]], 2, label)
     if model is not None:
-        yield from _model_comparisons(raters, scores, model)
+        yield from _model_comparisons(raters, scores, model, named)
     if len(raters) > 1:
-        yield from _leave_one_out(raters, scores, model)
+        yield from _leave_one_out(raters, scores, model, named)
 
 
 def _model_comparisons(
-    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame
+    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame, named: str
 ) -> Iterator[Comparison]:
     predicted, departure = model[["predicted", "departure"]].to_numpy(float).T
     for j, rater in enumerate(raters):
         pair = np.column_stack([predicted, scores[:, j]])
         label = f"model minus {rater}"
         yield Comparison("model-rater", "model", rater, pair, 1, label, departure)
-    pair = np.column_stack([predicted, _mean(scores)])
-    label, k = "model minus consensus", len(raters)
+    agreed = scores[:, [raters.index(named)]] if named else scores
+    pair = np.column_stack([predicted, _mean(agreed)])
+    label, k = "model minus consensus", agreed.shape[1]
     yield Comparison("model-consensus", "model", "consensus", pair, k, label, departure)
 
 
 def _leave_one_out(
-    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame | None
+    raters: list[str], scores: NDArray[np.float64], model: pd.DataFrame | None, named: str
 ) -> Iterator[Comparison]:
-    k = len(raters)
     for j, rater in enumerate(raters):
+        if rater == named:
+            # whose scores are the consensus: nobody else's are
+            continue
+        others = scores[:, [raters.index(named)]] if named else np.delete(scores, j, axis=1)
+        k = 1 + others.shape[1]
         # all three columns must be there, so that rater and model face the same subjects
-        columns = [scores[:, j], _mean(np.delete(scores, j, axis=1))]
+        columns = [scores[:, j], _mean(others)]
         if model is not None:
             columns.append(model["predicted"].to_numpy(float))
         triple = np.column_stack(columns)

@@ -66,8 +66,8 @@ ClusterOption = Annotated[
     typer.Option(
         "--cluster",
         help="Who does the work: cores:N (processes of this machine), cores (all of them), "
-        "dask:ADDRESS, dask:scheduler-file=PATH, or slurm, sge, pbs with :FILE.toml. A cluster is "
-        "sent features and scores, never video.",
+        "dask:ADDRESS, dask:scheduler-file=PATH, or slurm, sge, pbs with :FILE.toml. Video is "
+        "never sent: workers that encode read it themselves.",
         metavar="WHERE",
     ),
 ]

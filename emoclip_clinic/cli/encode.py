@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from emoclip_clinic.cli._app import (
+    ClusterOption,
     DeviceOption,
     EncoderOption,
     FolderArgument,
@@ -14,6 +15,7 @@ from emoclip_clinic.cli._app import (
     Screen,
     WeightsOption,
     command,
+    runner_of,
 )
 
 
@@ -32,6 +34,7 @@ def encode(
     pattern: PatternOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
+    cluster: ClusterOption = "cores:1",
 ) -> None:
     """Encode the participant's face in windows of each recording.
 
@@ -49,15 +52,18 @@ def encode(
         protocol=protocol,
         pattern=pattern,
     )
-    result = pipeline.encode(
-        study,
-        folder,
-        encoder=encoder,
-        faces=faces,
-        protocol=protocol,
-        pattern=pattern,
-        device=device,
-        weights=weights,
-        progress=view.progress,
-    )
+    with runner_of(view, cluster) as run:
+        result = pipeline.encode(
+            study,
+            folder,
+            encoder=encoder,
+            faces=faces,
+            protocol=protocol,
+            pattern=pattern,
+            device=device,
+            weights=weights,
+            # this process has the model at hand, and every core
+            run=None if cluster == "cores:1" else run,
+            progress=view.progress,
+        )
     view.show(result, study)

@@ -49,7 +49,10 @@ def show(view: Screen, scale: IdArgument) -> None:
 @command(scales_app, "check")
 def check(
     view: Screen,
-    file: Annotated[Path, typer.Argument(help="A scale's TOML file.", metavar="FILE")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A scale's TOML file.", metavar="FILE", exists=True, dir_okay=False),
+    ],
 ) -> None:
     """Check a scale file of your own, and say everything that is wrong with it."""
     from emoclip_clinic import scales

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import pandas as pd
 
+from emoclip_clinic.locks import hold
 from emoclip_clinic.recordings import exclusion_table
+from emoclip_clinic.study import Study
 
-__all__ = ["Progress", "StageResult", "quiet"]
+__all__ = ["Progress", "StageResult", "alone", "quiet"]
+
+Options = ParamSpec("Options")
 
 Progress = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
@@ -45,3 +50,16 @@ class StageResult:
     """Nothing had changed since the last run, so nothing was done."""
     next_command: str = ""
     """What to run next."""
+
+
+def alone(
+    stage: Callable[Concatenate[Study, Options], StageResult],
+) -> Callable[Concatenate[Study, Options], StageResult]:
+    """Have a stage hold its study while it runs: two at once would write over each other."""
+
+    @wraps(stage)
+    def held(study: Study, /, *args: Options.args, **options: Options.kwargs) -> StageResult:
+        with hold(study.path, stage.__name__):
+            return stage(study, *args, **options)
+
+    return held

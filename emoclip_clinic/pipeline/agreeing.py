@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from emoclip_clinic import agreement, files, predictions, scales
+from emoclip_clinic import files, predictions
 from emoclip_clinic.errors import TooFewError
-from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
+from emoclip_clinic.pipeline.agreement_tables import TABLES, Case, summary
+from emoclip_clinic.pipeline.comparison_words import comparison_table, comparison_words
 from emoclip_clinic.pipeline.sources import (
     cohort_slug,
     in_cohort,
+    read_participants,
     read_rated,
     reported_model,
     scale_file,
+    stale_predictions,
 )
 from emoclip_clinic.study import Study
 
@@ -28,6 +32,7 @@ def agree_stage(scale_id: str, cohort: str = "") -> str:
     return f"agree-{cohort_slug(scale_id, cohort)}"
 
 
+@alone
 def agree(
     study: Study, scale_id: str, *, cohort: str = "", progress: Progress = quiet
 ) -> StageResult:
@@ -44,7 +49,7 @@ def agree(
     cohort
         A part of the participants such as "site=A"; all if empty.
     progress
-        Told at the beginning and the end.
+        Told after each table.
 
     Raises
     ------
@@ -52,36 +57,30 @@ def agree(
         The cohort or the scale is unknown, ratings are missing or wrong, or nobody of the cohort
         was rated.
     """
-    target = study.agreement_csv(cohort_slug(scale_id, cohort))
+    slug = cohort_slug(scale_id, cohort)
     source = study.predictions_csv(scale_id)
+    chosen = study.settings
     settings = {
-        "resamples": study.settings.agree.resamples,
-        "seed": study.settings.study.seed,
+        **vars(chosen.agree),
+        "seed": chosen.study.seed,
         "cohort": cohort,
         "model": reported_model(study, scale_id),
+        "primary": chosen.report.primary,
+        "visits": chosen.fit.visits,
     }
     inputs = [scale_file(study, scale_id), *study.ratings_files(scale_id), source]
-    if cohort:
-        inputs.append(study.participants_csv)
-    stamp = study.stamp(agree_stage(scale_id, cohort), inputs, settings)
-    result = StageResult(
-        stage="agree",
-        message="up to date.",
-        written=(target,),
-        fresh=True,
-        next_command=f"emoclip-clinic {'report' if source.is_file() else 'fit'} --scale {scale_id}",
-    )
-    if study.is_fresh(stamp):
-        return result
-    progress("agreement", 0, 1)
-    made = _agree(study, scale_id, cohort, source)
-    progress("agreement", 1, 1)
-    study.record(stamp, [target])
-    return replace(result, fresh=False, **made)
+    stamp = study.stamp(agree_stage(scale_id, cohort), [*inputs, study.participants_csv], settings)
+    fresh = study.is_fresh(stamp)
+    if not fresh:
+        made = _agree(study, scale_id, cohort, source, progress)
+        study.record(stamp, made.pop("written"), **made)
+    return _result(study, scale_id, slug, source, fresh)
 
 
-def _agree(study: Study, scale_id: str, cohort: str, source: Path) -> dict[str, Any]:
-    """Write the table; say what was compared, as fields of the stage's result."""
+def _agree(
+    study: Study, scale_id: str, cohort: str, source: Path, progress: Progress
+) -> dict[str, Any]:
+    """Write the tables; give their paths, and what was compared."""
     rated = read_rated(study, scale_id)
     chosen = in_cohort(study, cohort)
     scored = of_cohort(rated.scored, chosen)
@@ -90,25 +89,71 @@ def _agree(study: Study, scale_id: str, cohort: str, source: Path) -> dict[str, 
     predicted = None
     if source.is_file():
         predicted = of_cohort(predictions.read_predictions(source), chosen)
-    table = agreement.agree(
-        scored,
-        predicted,
-        scale_id=scale_id,
-        targets=scales.targets(rated.scale)["target"],
-        model=reported_model(study, scale_id),
-        n_resamples=study.settings.agree.resamples,
-        seed=study.settings.study.seed,
-    )
-    files.write_csv(study.agreement_csv(cohort_slug(scale_id, cohort)), table)
-    notes = [] if predicted is not None else ["no predictions yet: the raters are compared alone"]
-    n_raters = scored["rater"].nunique()
+    model = reported_model(study, scale_id)
+    people = read_participants(study)
+    case = Case(rated, scored, predicted, people, model, study.settings)
+    tables = {}
+    for done, (name, make) in enumerate({"": summary, **TABLES}.items()):
+        progress("agreement", done, len(TABLES) + 1)
+        tables[name] = make(case)
+    progress("agreement", len(TABLES) + 1, len(TABLES) + 1)
     n_visits = len(scored[["participant", "session"]].drop_duplicates())
-    who = f"{n_raters} raters{'' if predicted is None else ' and the model'}"
     return {
-        "message": f"{who}, {n_visits} visits.",
-        "notes": (*rated.notes, *notes),
-        "summary": {"n_raters": int(n_raters), "n_statistics": len(table)},
+        "written": _write(study, cohort_slug(scale_id, cohort), tables),
+        "n_raters": int(scored["rater"].nunique()),
+        "n_visits": n_visits,
+        "n_statistics": len(tables[""]),
+        "notes": list(rated.notes),
     }
+
+
+def _write(study: Study, slug: str, tables: Mapping[str, pd.DataFrame]) -> list[Path]:
+    """Write the tables that hold anything, take away those of an earlier run that do not."""
+    folder = study.agreement_dir(slug)
+    paths = {name: folder / f"{name}.csv" for name in tables if name}
+    paths[""] = study.agreement_csv(slug)
+    for name, table in tables.items():
+        if len(table):
+            files.write_csv(paths[name], table)
+        else:
+            paths.pop(name).unlink(missing_ok=True)
+    everything = folder / "agreement.json"
+    named = {name or "agreement": _columns(tables[name]) for name in paths}
+    files.write_json(everything, {"format": 1, "scale and cohort": slug, "tables": named})
+    return [*paths.values(), everything]
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Give each column at full precision; what is missing is null."""
+    return {
+        str(name): [None if pd.isna(value) else value for value in column.tolist()]
+        for name, column in table.items()
+    }
+
+
+def _result(study: Study, scale_id: str, slug: str, source: Path, fresh: bool) -> StageResult:
+    record = study.provenance(f"agree-{slug}") or {}
+    has_model = source.is_file()
+    notes = [*record.get("notes", [])]
+    notes += (
+        stale_predictions(study, scale_id)
+        if has_model
+        else ["no predictions yet: the raters are compared alone"]
+    )
+    who = f"{record.get('n_raters')} raters{' and the model' if has_model else ''}"
+    path = study.agreement_dir(slug) / "equivalence.csv"
+    compared = pd.read_csv(path, keep_default_na=False, na_values=[""]) if path.is_file() else None
+    return StageResult(
+        stage="agree",
+        message="up to date." if fresh else f"{who}, {record.get('n_visits')} visits.",
+        written=(study.agreement_csv(slug),),
+        fresh=fresh,
+        notes=tuple(notes),
+        summary={name: record.get(name) for name in ("n_raters", "n_statistics")},
+        table=None if compared is None else comparison_table(compared),
+        words=() if compared is None else comparison_words(compared),
+        next_command=f"emoclip-clinic {'report' if has_model else 'fit'} --scale {scale_id}",
+    )
 
 
 def of_cohort(table: pd.DataFrame, participants: set[str] | None) -> pd.DataFrame:

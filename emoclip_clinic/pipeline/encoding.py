@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from emoclip_clinic import features, files
 from emoclip_clinic import weights as store
-from emoclip_clinic.encoder import ENCODERS, checkpoint_path, load_encoder
-from emoclip_clinic.errors import RecordingError, StudyError
+from emoclip_clinic.encoder import ENCODERS, checkpoint_path
+from emoclip_clinic.errors import EncoderError, StudyError
 from emoclip_clinic.features import QUALITY_COLUMNS
-from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.ingesting import ingest
+from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
-from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, plan, read_protocol
-from emoclip_clinic.study import Stamp, Study, digest
-
-if TYPE_CHECKING:
-    from emoclip_clinic.encoder.model import VideoEncoder
-    from emoclip_clinic.video.faces import FaceFinder
+from emoclip_clinic.regression.jobs import Runner
+from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, read_protocol
+from emoclip_clinic.study import Stamp, Study
 
 __all__ = ["encode", "encode_stage", "unencoded"]
 
-BATCH_FRAMES = 32
 CHANGED = "the file changed or went away while it was encoded"
 
 
@@ -38,6 +34,7 @@ def encode_stage(label: str) -> str:
     return f"encode-{label}"
 
 
+@alone
 def encode(
     study: Study,
     folder: Path,
@@ -48,6 +45,7 @@ def encode(
     pattern: str | None = None,
     device: str = "auto",
     weights: Path | None = None,
+    run: Runner | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
     """Ingest what is new in `folder`, then encode every usable recording of the study.
@@ -67,56 +65,44 @@ def encode(
         "auto", "cpu", "cuda" or "cuda:N".
     weights
         Folder of weights.
+    run
+        Who encodes, a job a recording, such as `cluster.connect` gives; this process if it is not
+        given. Workers read the recordings and the weights where this machine does.
     progress
-        Told of recordings and of the frames of the one in work.
+        Told of recordings and, in this process, of the frames of the one in work.
 
     Raises
     ------
     RecordingError
         There is no recording in `folder`.
     EncoderError
-        Weights are missing or damaged; the message has the command to run.
+        Weights are missing or damaged, or differ on a worker; the message says what to do.
+    StudyError
+        A worker does not see a recording.
     """
-    job = _job(study, encoder, faces, protocol, weights)
+    encoding = _encoding(study, encoder, faces, protocol, weights)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
     usable = table[table["status"] == "usable"]
     stamp = study.stamp(
-        encode_stage(job.label), [study.recordings_csv], job.settings, encoder=job.encoder_sha256
+        encode_stage(encoding.label),
+        [study.recordings_csv],
+        encoding.settings,
+        encoder=encoding.encoder_sha256,
     )
     fresh = study.is_fresh(stamp)
     if not fresh:
-        _encode_all(study, job, usable, stamp, device, progress)
-    return _result(study, job.label, found, fresh)
+        _encode_all(study, encoding, usable, stamp, device, run, progress)
+    return _result(study, encoding.label, found, fresh)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What is encoded how."""
-
-    encoder: str
-    faces: str
-    protocol: EncodingProtocol
-    weights: Path | None
-    label: str
-    encoder_sha256: str
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"faces": self.faces, "protocol": asdict(self.protocol)}
-
-    def key(self, recording_sha256: str) -> str:
-        """Hash what a recording's features depend on."""
-        return digest([recording_sha256, self.encoder_sha256, self.settings])
-
-
-def _job(
+def _encoding(
     study: Study,
     encoder: str | None,
     faces: str | None,
     protocol: str | EncodingProtocol | None,
     weights_dir: Path | None,
-) -> _Job:
+) -> Encoding:
     settings = study.settings.encode
     name, finder = encoder or settings.encoder, faces or settings.faces
     if name not in ENCODERS and (study.path / name).is_file():
@@ -125,14 +111,17 @@ def _job(
     chosen = protocol or settings.protocol
     if isinstance(chosen, str):
         chosen = read_protocol(chosen, study.path)
+    if name not in ENCODERS:
+        # workers of a cluster start in other folders
+        name = str(Path(name).absolute())
     if finder == "yunet":
         # before anything is decoded, so that missing weights cost no time
         store.path("yunet", weights_dir)
-    return _Job(
+    return Encoding(
         encoder=name,
         faces=finder,
         protocol=chosen,
-        weights=weights_dir,
+        weights=weights_dir and weights_dir.absolute(),
         label=encoder_label(name),
         encoder_sha256=study.sha256(checkpoint_path(name, weights_dir)),
     )
@@ -140,41 +129,67 @@ def _job(
 
 def _encode_all(
     study: Study,
-    job: _Job,
+    encoding: Encoding,
     usable: pd.DataFrame,
     stamp: Stamp,
     device: str,
+    run: Runner | None,
     progress: Progress,
 ) -> None:
     """Encode what has no fresh features, then write the tables over all of them."""
-    folder = study.features_dir(job.label)
+    folder = study.features_dir(encoding.label)
     paths = {name: folder / f"{name}.safetensors" for name in usable["recording"]}
-    model = load_encoder(job.encoder, weights_dir=job.weights, device=device)
-    finder = _face_finder(job)
-    rows = usable.to_dict("records")
+    worker = RecordingEncoder(study.path.absolute(), encoding, device)
+    rows = [
+        row
+        for row in usable.to_dict("records")
+        if features.read_key(paths[row["recording"]]) != encoding.key(row["sha256"])
+    ]
     changed = {}
-    for done, row in enumerate(rows):
-        progress("recordings", done, len(rows))
-        source, path = study.path / row["path"], paths[row["recording"]]
-        key = job.key(row["sha256"])
-        if features.read_key(path) == key:
-            continue
-        made = _encode_one(source, row, job, model, finder, progress)
-        if _content(study, source) != row["sha256"]:
+    n_fresh = len(paths) - len(rows)
+    progress("recordings", n_fresh, len(paths))
+    for done, (row, made) in enumerate(_each(worker, rows, run, progress), n_fresh + 1):
+        name, key = row["recording"], encoding.key(row["sha256"])
+        if _content(study, study.path / row["path"]) != row["sha256"]:
             # no key: the next run tries again
-            made, key = _failed(row, model, CHANGED), ""
-            changed[row["recording"]] = CHANGED
-        features.write(path, made, key)
-    progress("recordings", len(rows), len(rows))
+            made, key = worker.failed(row, CHANGED), ""
+            changed[name] = CHANGED
+        features.write(paths[name], made, key)
+        progress("recordings", done, len(paths))
     tables = _write_tables(folder, paths.values())
+    model, name = worker.model, encoding.encoder
     study.record(
         replace(stamp, inputs={**stamp.inputs, **changed}),
         [*tables, *paths.values()],
-        device=str(model.device),
-        encoder=job.encoder if job.encoder in ENCODERS else study.relative(Path(job.encoder)),
+        device="cluster" if run else str(model.device),
+        encoder=name if name in ENCODERS else study.relative(Path(name)),
         notice=model.notice,
         dim=model.dim,
     )
+
+
+def _each(
+    worker: RecordingEncoder,
+    rows: list[dict[Hashable, Any]],
+    run: Runner | None,
+    progress: Progress,
+) -> Iterator[tuple[dict[Hashable, Any], features.RecordingFeatures]]:
+    """Encode each recording, here or by `run`, in the order of the rows."""
+    # weights that are missing or damaged are known of before anything is decoded or sent
+    fingerprint = worker.model.fingerprint
+    if run is None:
+        for row in rows:
+            yield row, worker(row, progress)
+        return
+    # a copy: the model that is loaded here is not sent
+    for row, made in zip(rows, run(replace(worker).elsewhere, rows), strict=True):
+        if made.fingerprint != fingerprint:
+            raise EncoderError(
+                f"recording {row['recording']} was encoded with other weights than those of this "
+                f"machine ({made.fingerprint[:8]}, here {fingerprint[:8]}). Install the same "
+                "weights where the workers run, or name one folder that all see with --weights."
+            )
+        yield row, made
 
 
 def _write_tables(folder: Path, paths: Iterable[Path]) -> tuple[Path, Path]:
@@ -192,63 +207,10 @@ def _write_tables(folder: Path, paths: Iterable[Path]) -> tuple[Path, Path]:
     return folder / "segments.csv", folder / "quality.csv"
 
 
-def _face_finder(job: _Job) -> FaceFinder:
-    from emoclip_clinic.video.faces import load_face_finder
-
-    needed = job.faces == "yunet"
-    return load_face_finder(job.faces, store.path("yunet", job.weights) if needed else None)
-
-
-def _encode_one(
-    path: Path,
-    row: Mapping[Any, Any],
-    job: _Job,
-    model: VideoEncoder,
-    finder: FaceFinder,
-    progress: Progress,
-) -> features.RecordingFeatures:
-    """Encode a recording; one that cannot be read has no vectors, and a segment that says why."""
-    from emoclip_clinic.encoder.encode import encode_recording
-    from emoclip_clinic.video.probe import timestamps
-    from emoclip_clinic.video.reader import read_frames
-
-    name = row["recording"]
-    try:
-        n_frames = row["n_frames_decoded"]
-        times_s = timestamps(path, None if pd.isna(n_frames) else int(n_frames))
-        cut = plan(times_s, job.protocol)
-        return encode_recording(
-            enumerate(read_frames(path, cut.frames, times_s=times_s)),
-            cut,
-            model,
-            finder,
-            job.protocol,
-            recording=name,
-            batch_size=BATCH_FRAMES,
-            progress=lambda done, total: progress("frames", done, total),
-        )
-    except RecordingError as error:
-        return _failed(row, model, str(error))
-
-
 def _content(study: Study, path: Path) -> str:
     with contextlib.suppress(StudyError):
         return study.sha256(path)
     return ""
-
-
-def _failed(row: Mapping[Any, Any], model: VideoEncoder, reason: str) -> features.RecordingFeatures:
-    """No vectors, and a segment over the whole recording that says why."""
-    name, stop_s = row["recording"], float(row["duration_s"])
-    segment = (name, 0, 0.0, stop_s, 0, float("nan"), False, "excluded", reason)
-    return features.RecordingFeatures(
-        recording=name,
-        encoder=model.name,
-        fingerprint=model.fingerprint,
-        segments=pd.DataFrame([segment], columns=list(SEGMENT_COLUMNS)),
-        vectors=np.zeros((0, model.dim), np.float32),
-        notice=model.notice,
-    )
 
 
 def unencoded(segments: pd.DataFrame) -> pd.DataFrame:

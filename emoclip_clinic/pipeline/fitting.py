@@ -11,7 +11,7 @@ import pandas as pd
 
 from emoclip_clinic import files, predictions, scales
 from emoclip_clinic.errors import SettingsError, StudyError, TooFewError
-from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.cohorts import (
     LOCKED,
     Question,
@@ -100,6 +100,7 @@ class _Plan:
         }
 
 
+@alone
 def fit(
     study: Study,
     scale_id: str,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from emoclip_clinic import __version__, files
 from emoclip_clinic.errors import RecordingError, StudyError
-from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.sources import lies_in
 from emoclip_clinic.recordings import (
     AGAIN,
@@ -37,6 +37,7 @@ NOTHING = files.sha256_bytes(b"")
 GONE = "the file is no longer there"
 
 
+@alone
 def ingest(
     study: Study,
     folder: Path,

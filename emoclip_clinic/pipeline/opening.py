@@ -94,7 +94,7 @@ def init(
     study = Study.create(folder, settings)
     for name, sheet in sheets.items():
         files.write_csv(folder / name, sheet)
-    (folder / settings.study.recordings).mkdir(exist_ok=True)
+    files.make_folder(folder / settings.study.recordings)
     return StageResult(
         stage="init",
         message=f"a new study in {folder}: put the recordings into interviews/, "

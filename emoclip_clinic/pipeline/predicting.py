@@ -10,7 +10,7 @@ import pandas as pd
 from emoclip_clinic import features, files, participants
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.features import FeatureTable
-from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.encoding import encode
 from emoclip_clinic.pipeline.fitting import ENCODING_JSON
 from emoclip_clinic.pipeline.sources import (
@@ -30,6 +30,7 @@ from emoclip_clinic.study import Study
 __all__ = ["predict"]
 
 
+@alone
 def predict(
     study: Study,
     folder: Path,

@@ -34,6 +34,7 @@ __all__ = [
     "reported_model",
     "require_recordings",
     "scale_file",
+    "stale_predictions",
 ]
 
 
@@ -177,6 +178,19 @@ def reported_model(study: Study, slug: str) -> str:
     record = study.provenance(fit_stage(slug)) or {}
     models = record.get("settings", {}).get("models") or ["ridge"]
     return str(models[0])
+
+
+def stale_predictions(study: Study, scale_id: str) -> list[str]:
+    """Say so where the ratings have changed since the predictions were made: else nothing."""
+    record = study.provenance(fit_stage(scale_id))
+    if record is None:
+        return []
+    now = study.stamp("", study.ratings_files(scale_id), {}).inputs
+    known = record.get("inputs", {})
+    if all(known.get(name) == digest for name, digest in now.items()):
+        return []
+    again = f"emoclip-clinic fit --scale {scale_id}"
+    return [f"the ratings have changed since the predictions were made: run '{again}' again"]
 
 
 def cohort_slug(scale_id: str, cohort: str) -> str:

@@ -15,6 +15,8 @@ ALPHA = 0.05
 """Chance of any false finding that a finding allows."""
 METRIC = "pearson"
 """What a finding rests on: it is 0 where nothing of a person is known."""
+WIDE = 0.6
+"""Width of an interval of r that holds both nothing and a strong relation (0 and 0.6)."""
 MOST_NAMES = 8
 """Targets that a sentence names; more are counted."""
 
@@ -63,6 +65,7 @@ def words(performance: pd.DataFrame, permutation: pd.DataFrame | None = None) ->
         )
     if found:
         sentences += _meaning(tables, found)
+    sentences += _width(r)
     if len(found) < len(r):
         n = int(r["n_participants"].max())
         sentences.append(
@@ -124,6 +127,17 @@ def _meaning(tables: dict[str, pd.DataFrame], found: list[str]) -> list[str]:
         *sentences,
         "r is association, not agreement: predictions can follow the scores and be points off. For "
         "agreement read CCC and MAE, and compare with two clinicians.",
+    ]
+
+
+def _width(r: pd.DataFrame) -> list[str]:
+    """Warn where half of the intervals of r, or more, hold both nothing and a strong relation."""
+    width = float((r["ci_high"] - r["ci_low"]).median())
+    if not width > WIDE:
+        return []
+    return [
+        f"Too few participants to say how strong: with {int(r['n_participants'].max())}, half of "
+        f"the intervals of r are wider than {width:.1f}, and r can be from -1 to 1."
     ]
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from emoclip_clinic.errors import ClinicError, StudyError
+from emoclip_clinic.errors import StudyError
+from emoclip_clinic.groups import NOT_KNOWN, SMALLEST, Bands, group_of, members_of, too_small
 from emoclip_clinic.regression.bootstrap import Distribution, distributions
 from emoclip_clinic.regression.measures import METRICS
 from emoclip_clinic.regression.sample import Sample, samples, tables
@@ -18,16 +19,7 @@ from emoclip_clinic.regression.sample import Sample, samples, tables
 __all__ = ["COLUMNS", "NOT_KNOWN", "SMALLEST", "subgroups"]
 
 Array = NDArray[np.float64]
-Bands = Mapping[str, tuple[float, float]]
-"""Name of a band -> [start, stop)."""
 
-SMALLEST = 10
-"""Participants that a cell must have to be shown."""
-NOT_KNOWN = "not known"
-OUTSIDE = "in no band"
-MOST_CATEGORIES = 5
-"""Numbers with at most so many different values are names (a site 1, 2, 3), not measures."""
-THIRDS = ("lowest third", "middle third", "highest third")
 COLUMNS = [
     *("scale", "target", "model", "column", "group", "metric", "value", "ci_low", "ci_high"),
     *("value_rest", "difference", "difference_ci_low", "difference_ci_high", "p"),
@@ -104,7 +96,7 @@ def subgroups(
     units = pd.Index(predictions[unit].astype(str).unique())
     people = people.set_axis(people.index.astype(str)).reindex(units)
     named = {
-        column: _groups(people[column], (bands or {}).get(str(column)))
+        column: group_of(people[column], (bands or {}).get(str(column)))
         for column in columns or list(people.columns)
     }
     rows: list[dict[str, Any]] = []
@@ -134,51 +126,6 @@ def _check(people: pd.DataFrame, columns: Sequence[str] | None) -> None:
         )
 
 
-def _groups(values: pd.Series, bands: Bands | None) -> pd.Series:
-    """Group of each participant or recording; categories are in the order they are shown."""
-    known = values.dropna().infer_objects()
-    numeric = pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known)
-    if bands is not None and not numeric:
-        raise ClinicError(f"bands are given for {values.name}, which does not hold numbers.")
-    if bands is not None:
-        names, order = _in_bands(known, bands)
-    elif numeric and known.nunique() > MOST_CATEGORIES:
-        names, order = _in_thirds(known)
-    else:
-        names = known.map(_name)
-        order = [_name(value) for value in sorted(known.unique(), key=_by_size)]
-    categories = [*dict.fromkeys(order), NOT_KNOWN]
-    filled = names.astype(object).reindex(values.index, fill_value=NOT_KNOWN)
-    return filled.astype(pd.CategoricalDtype(categories))
-
-
-def _name(value: Any) -> str:
-    # a column of whole numbers with a gap is read as 1.0, 2.0
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _by_size(value: Any) -> tuple[float, str]:
-    return (float(value) if isinstance(value, int | float | np.number) else 0.0, str(value))
-
-
-def _in_bands(values: pd.Series, bands: Bands) -> tuple[pd.Series, list[str]]:
-    named = pd.Series(OUTSIDE, values.index, dtype=object)
-    taken = pd.Series(False, values.index)
-    for name, (start, stop) in bands.items():
-        within = values.ge(start) & values.lt(stop)
-        if not start < stop or (within & taken).any():
-            raise ClinicError(f"{values.name}: band {name} [{start}, {stop}) is empty or overlaps.")
-        named[within] = name
-        taken |= within
-    return named, [*bands, OUTSIDE]
-
-
-def _in_thirds(values: pd.Series) -> tuple[pd.Series, list[str]]:
-    cuts = np.unique(values.quantile([1 / 3, 2 / 3], interpolation="lower"))
-    order = [f"{THIRDS[k]} (to {_name(float(cut))})" for k, cut in enumerate(cuts)] + [THIRDS[2]]
-    return pd.Series(np.array(order)[np.searchsorted(cuts, values)], values.index), order
-
-
 def _rows(
     sample: Sample,
     groups: pd.Categorical,
@@ -187,33 +134,17 @@ def _rows(
     seed: int,
     level: float,
 ) -> Iterator[dict[str, Any]]:
-    members = {str(name): np.asarray(groups == name) for name in groups.categories}
+    members = members_of(groups)
     cells = [
-        _Cell(name, member, sample.take(member).n_participants)
-        for name, member in members.items()
-        if member.any()
+        _Cell(name, member, sample.take(member).n_participants) for name, member in members.items()
     ]
-    hidden = _hidden(sample, cells, smallest)
+    hidden = too_small(members, sample.cluster, smallest)
     for cell in cells:
         if cell.name in hidden:
-            note = f"not shown: fewer than {smallest} participants, here or in another group"
+            note = hidden[cell.name]
             yield from ({"group": cell.name, "metric": each, "note": note} for each in METRICS)
         else:
             yield from _shown(sample, cell, n_resamples, seed, level)
-
-
-def _hidden(sample: Sample, cells: Sequence[_Cell], smallest: int) -> set[str]:
-    """Names of the groups that are not shown."""
-    by_size = sorted(cells, key=lambda cell: cell.n)
-    hidden = [cell for cell in by_size if cell.n < smallest]
-    if not hidden:
-        return set()
-    for cell in by_size[len(hidden) :]:
-        together = np.any([each.member for each in hidden], axis=0)
-        if len(hidden) > 1 and sample.take(together).n_participants >= smallest:
-            break
-        hidden.append(cell)
-    return {cell.name for cell in hidden}
 
 
 def _shown(

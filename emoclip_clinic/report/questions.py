@@ -60,9 +60,6 @@ QUESTIONS: Mapping[str, Question] = {
     "limits": Question("agree", "limits", ("rater_a", "rater_b", "form", *AGREEMENT)),
     "equivalence": Question("agree", "equivalence", ("role", "margin", *AGREEMENT)),
     "groups": Question("agree", "groups", ("group", "level", *AGREEMENT)),
-    "rated_change": Question(
-        "agree", "change",
-        ("from_session", "to_session", "comparison", "rater_a", "rater_b", *AGREEMENT),
-    ),
+    "rated_change": Question("agree", "change", AGREEMENT),
 }  # fmt: skip
 """By the name that blocks use."""

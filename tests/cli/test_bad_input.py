@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import stat
 from pathlib import Path
@@ -330,9 +331,12 @@ def test_names_in_square_brackets_are_printed_as_they_are(cli: Type, study: Path
     assert "[red]X[/red]" in answer.err
 
 
-def test_files_are_readable_by_the_group(cli: Type, study: Path) -> None:
-    """What is written atomically has the permissions that any other file would have."""
-    (study / "x").write_text("")
-    assert cli("fit", "--scale", "cains", "--study", study).code == 0
-    made = study / "predictions" / "cains.csv"
-    assert stat.S_IMODE(made.stat().st_mode) == stat.S_IMODE((study / "x").stat().st_mode)
+def test_a_study_is_for_its_owner_alone(cli: Type, tmp_path: Path) -> None:
+    """Every file and folder that a command makes, whatever the mask says."""
+    mask = os.umask(0o022)
+    try:
+        assert cli("init", tmp_path / "new").code == 0
+    finally:
+        os.umask(mask)
+    for path in (tmp_path / "new", *(tmp_path / "new").rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path

@@ -16,7 +16,7 @@ from emoclip_clinic.report.asked import (
     row_of,
 )
 from emoclip_clinic.report.context import Context
-from emoclip_clinic.report.evidence import from_row, pair_name
+from emoclip_clinic.report.evidence import from_row
 from emoclip_clinic.report.numbers import count, number, p_value
 from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 
@@ -99,17 +99,14 @@ def agreement_of_change(context: Context, options: Named) -> list[Flowable]:
         return absent(context, "rated_change")
     statistics = [str(name) for name in table["statistic"].unique()][:ACROSS]
     notes = Notes()
-    rows: list[Any] = []
-    for target, own in found.items():
-        rows.append(Subheading(context.data.label(target)))
-        keys = ("from_session", "to_session", "comparison", "rater_a", "rater_b")
-        for (start, end, comparison, *pair), mine in _grouped(own, *keys).items():
-            who = context.texts.word("comparisons", comparison)
-            name = context.texts("change.row", start=start, end=end, who=_who(context, who, pair))
-            rows.append(
-                row_of(context, target, name, by_statistic(context, mine), statistics, notes)
-            )
-    columns = columns_of(context, context.texts("change.what"), statistics, 76)
+    rows = [
+        row_of(
+            context, target, context.data.label(target), by_statistic(context, own), statistics,
+            notes,
+        )
+        for target, own in found.items()
+    ]  # fmt: skip
+    columns = columns_of(context, context.texts("words.target"), statistics, 76)
     caption = context.caption("table", "change.caption")
     intro = [context.say("change.intro")]
     return introduced(context, intro, data_table(context, caption, columns, rows, notes))
@@ -135,12 +132,6 @@ def limits_table(context: Context, options: Named) -> list[Flowable]:
     caption = context.caption("table", "limits_table.caption")
     intro = [context.say("limits_table.intro")]
     return introduced(context, intro, data_table(context, caption, columns, rows, notes))
-
-
-def _who(context: Context, words: str, pair: list[str]) -> str:
-    names = [context.data.rater_names.get(name, "") for name in pair]
-    shown = pair_name(*names)
-    return f"{words} ({shown})" if shown else words
 
 
 def _grouped(rows: list[dict[Any, Any]], *keys: str) -> dict[tuple[str, ...], list[dict[Any, Any]]]:

@@ -23,7 +23,7 @@ __all__ = ["rater_diagnostics", "rater_pairs"]
 
 ACROSS = 5
 PREFERRED = (
-    "agreement", "within 1 point", "weighted kappa", "kappa (quadratic)", "kappa", "AC2", "AC1",
+    "within 1 point", "kappa (quadratic)", "raw agreement", "AC1", "kappa",
     "Spearman", "RMSE",
 )  # fmt: skip
 

@@ -25,9 +25,11 @@ __all__ = ["Categories", "categories", "icc_forms", "reliability"]
 
 FORMS = ("ICC(1,1)", "ICC(1,k)", "ICC(A,1)", "ICC(A,k)", "ICC(C,1)", "ICC(C,k)")
 MIXED = ("ICC(A,1) mixed", "ICC(C,1) mixed")
-SHOWN = ("ICC(A,1)", "ICC(A,1) mixed", "ICC(A,k)", "SEM", "SDC")
+SHOWN = ("ICC(A,1)", "ICC(A,1) mixed", "ICC(A,k)", "SEM (agreement)", "SDC (agreement)")
 KAPPAS = ("Cohen's kappa", "Fleiss' kappa")
-CATEGORIES = ("agreement", "within 1 point", *KAPPAS, "AC1", "AC2", "alpha")
+CATEGORIES = (
+    *("raw agreement", "within 1 point", *KAPPAS, "AC1", "AC2 (quadratic)", "alpha (ordinal)"),
+)
 
 
 @dataclass(frozen=True)

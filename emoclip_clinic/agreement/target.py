@@ -1,0 +1,83 @@
+"""The ratings of one target, and rows about them with intervals of resampled participants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emoclip_clinic.agreement.bootstrap import Resampled, cluster_resamples
+from emoclip_clinic.agreement.estimates import Estimate, join_notes
+from emoclip_clinic.agreement.scores import rating_table
+
+__all__ = ["COLUMNS", "Target", "as_row", "of_targets", "redrawn", "resampled"]
+
+COLUMNS = [
+    *("scale", "target", "kind", "statistic", "value", "ci_low", "ci_high"),
+    *("n_subjects", "n_participants", "n_raters", "method", "note"),
+]
+BOOTSTRAP = "participant-cluster bootstrap (BCa, {} resamples), raters fixed"
+
+Array = NDArray[np.float64]
+Numbers = Callable[[Array], dict[str, Array]]
+"""From subject weights (n_weightings, n_subjects) to statistics, each (n_weightings,)."""
+
+
+class Target:
+    """Ratings of one target."""
+
+    def __init__(self, scored: pd.DataFrame, target: str, raters: list[str]) -> None:
+        own = scored[scored["target"] == target]
+        self.table = rating_table(own, raters).dropna(how="all")
+        self.scores = self.table.to_numpy(float)
+        self.people = self.table.index.get_level_values("participant").to_numpy()
+        self.kind = str(own["kind"].iloc[0]) if len(own) else ""
+        self.about = {"target": target, "kind": self.kind}
+
+    def complete(self, columns: list[int]) -> tuple[Array, NDArray[np.object_]]:
+        """Scores (n, columns) of the visits that all those raters scored, and whose they are."""
+        own = self.scores[:, columns]
+        there = ~np.isnan(own).any(axis=1)
+        return own[there], self.people[there]
+
+    def tidy(self, columns: list[int]) -> pd.DataFrame:
+        """Columns subject, rater, value."""
+        own = self.table.iloc[:, columns].reset_index(drop=True).rename_axis("subject")
+        return own.reset_index().melt("subject", var_name="rater", value_name="value")
+
+
+def of_targets(
+    scored: pd.DataFrame, scale_id: str, targets: Iterable[str]
+) -> Iterator[tuple[Target, list[str]]]:
+    """Give the ratings of each target, and the names of all raters of the scale, sorted."""
+    scored = scored[scored["scale"] == scale_id]
+    raters = sorted(scored["rater"].unique())
+    for target in targets:
+        yield Target(scored, target, raters), raters
+
+
+def resampled(
+    numbers: Numbers, whose: NDArray[np.object_], n_resamples: int, seed: int
+) -> dict[str, Resampled]:
+    """Resample the participants; `whose` has that of each subject."""
+    return cluster_resamples(numbers, pd.factorize(whose)[0], n_resamples, seed)
+
+
+def redrawn(row: Estimate, drawn: Resampled | None, n_resamples: int) -> Estimate:
+    """Give the interval of resampled participants."""
+    row = replace(row, method=BOOTSTRAP.format(n_resamples), ci_low=np.nan, ci_high=np.nan)
+    if drawn is None or np.isnan(row.value):
+        return row
+    low, high = drawn.interval()
+    none = "no interval: too few participants or values" if np.isnan(low) else ""
+    return replace(row, ci_low=low, ci_high=high, note=join_notes(none, row.note))
+
+
+def as_row(row: Estimate, whose: Any) -> dict[str, Any]:
+    """Give the row of a table, from statistic on; `whose` has the participants of the subjects."""
+    found = asdict(row)
+    return {"statistic": found.pop("name"), **found, "n_participants": len(set(whose))}
