@@ -78,6 +78,15 @@ def test_one_rater_is_told_why_there_is_no_ceiling() -> None:
     assert "Model with Rater A" in text
 
 
+def test_what_is_defined_for_no_score_is_a_sentence_and_no_page_of_dashes() -> None:
+    """With the reason that the table gives."""
+    table = data().table("reliability").assign(value=np.nan, note="undefined: all apart")
+    text = words(with_table("reliability", table), "icc_forms", "reliability", "categories")
+    assert text.count("no estimate of reliability among the raters for any score") == 1
+    assert "(undefined: all apart)" in text
+    assert "Table" not in text
+
+
 def test_pairs_that_share_no_visit_are_named() -> None:
     """By their letters; the table shows 0 visits and the reason."""
     text = words(data(), "rater_pairs", "rater_diagnostics")
@@ -192,7 +201,8 @@ def test_the_tables_numbers_are_printed() -> None:
                  "calibration", "calibration_panels", "limits_table")  # fmt: skip
     for sentence in (
         "94 (90 to 97)", "the next study needs 150 participants", "ridge@mean",
-        "The reported model, change between visits", "Site: A", "01 to 02: model with clinicians",
+        "The reported model, change between visits", "Site: A",
+        "Agreement of the change between visits",
         "Exact intervals (Carkeet 2015)", "Profile of the items", "slope",
     ):  # fmt: skip
         assert sentence in text, sentence
