@@ -78,6 +78,15 @@ def test_one_rater_is_told_why_there_is_no_ceiling() -> None:
     assert "Model with Rater A" in text
 
 
+def test_what_is_defined_for_no_score_is_a_sentence_and_no_page_of_dashes() -> None:
+    """With the reason that the table gives."""
+    table = data().table("reliability").assign(value=np.nan, note="undefined: all apart")
+    text = words(with_table("reliability", table), "icc_forms", "reliability", "categories")
+    assert text.count("no estimate of reliability among the raters for any score") == 1
+    assert "(undefined: all apart)" in text
+    assert "Table" not in text
+
+
 def test_pairs_that_share_no_visit_are_named() -> None:
     """By their letters; the table shows 0 visits and the reason."""
     text = words(data(), "rater_pairs", "rater_diagnostics")

@@ -23,8 +23,10 @@ __all__ = [
     "digits_of",
     "introduced",
     "of_targets",
+    "one_line",
     "points_digits",
     "row_of",
+    "undefined",
 ]
 
 # statistics in points of the scale, by the beginning of their names
@@ -68,6 +70,23 @@ def introduced(
         above = sum(each.wrap(width, height)[1] + each.getSpaceAfter() for each in intro)
         return [CondPageBreak(first.height + above), *intro, *rest]
     return [*intro, *table]
+
+
+def one_line(words: str) -> str:
+    """Give the head of a column as the name of a row."""
+    return words.replace("-\n", "").replace("\n", " ")
+
+
+def undefined(context: Context, name: str, table: pd.DataFrame) -> list[Flowable]:
+    """Say in a sentence why nothing of a table is defined, in place of a page of dashes."""
+    if len(context.data.rater_names) < 2:
+        return absent(context, name)
+    if name in context.said:
+        return []
+    context.said.add(name)
+    reason = from_row(context.data, table.iloc[0].to_dict()).note
+    about = context.texts.word("absent.tables", name)
+    return [context.say("absent.undefined", about=about, reason=reason)]
 
 
 def points_digits(context: Context, target: str) -> int:

@@ -89,19 +89,24 @@ def forest(
         All have the same axis, so that pages can be compared.
     """
     limits = _forest_limits(groups)
-    total = sum(map(_group_height, groups))
-    n_pages = max(math.ceil(total / max(height - AXIS_PT, 1)), 1)
-    # pages of about equal length: none has a row alone
-    fair = total / n_pages + max(map(_group_height, groups), default=0) / 2
-    pages: list[list[Group]] = [[]]
-    used = 0.0
-    for group in groups:
-        if pages[-1] and used + _group_height(group) > min(fair, height - AXIS_PT):
-            pages.append([])
-            used = 0.0
-        pages[-1].append(group)
-        used += _group_height(group)
+    pages = _pages(groups, height - AXIS_PT)
     return [_forest_page(page, width, limits, legend, axis) for page in pages if page]
+
+
+def _pages(groups: Sequence[Group], height: float) -> list[list[Group]]:
+    """Deal the rows over as few pages as hold them, of about equal length."""
+    heights = np.array([_group_height(group) for group in groups])
+    middles = np.cumsum(heights) - heights / 2
+    for n_pages in range(1, len(groups) + 1):
+        page_of = (middles / heights.sum() * n_pages).astype(int)
+        if n_pages == len(groups) or np.bincount(page_of, weights=heights).max() <= height:
+            break
+    else:
+        return []
+    return [
+        [group for group, own in zip(groups, page_of, strict=True) if own == page]
+        for page in range(n_pages)
+    ]
 
 
 def _forest_page(

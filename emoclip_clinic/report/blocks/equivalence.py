@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from reportlab.platypus import Flowable
@@ -13,11 +14,12 @@ from emoclip_clinic.report.asked import (
     columns_of,
     introduced,
     of_targets,
+    one_line,
     row_of,
 )
 from emoclip_clinic.report.context import Context
 from emoclip_clinic.report.evidence import from_row
-from emoclip_clinic.report.numbers import count, number, p_value
+from emoclip_clinic.report.numbers import DASH, count, number, p_value
 from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 
 __all__ = ["agreement_by_group", "agreement_of_change", "equivalence", "limits_table"]
@@ -36,11 +38,12 @@ def equivalence(context: Context, options: Named) -> list[Flowable]:
     notes = Notes()
     rows: list[Any] = []
     for target, own in found.items():
-        rows.append(Subheading(_heading(context, target, own)))
+        role = context.texts.word("equivalence.roles", str(own[0]["role"]))
+        heading = context.texts("equivalence.heading", target=context.data.label(target), role=role)
+        rows.append(Subheading(heading))
         for row in own:
             each = from_row(context.data, row)
-            name = context.texts.word("statistics", str(row["statistic"])).replace("\n", " ")
-            cells = [name, count(each.n), notes.stacked(each)]
+            cells = [_named(context, row), count(each.n), notes.stacked(each)]
             rows.append([*cells, *[_p(row, key) for key in ("p", "p_corrected")] * tested])
     columns = [
         Column(context.texts("equivalence.statistic"), numeric=False),
@@ -53,14 +56,12 @@ def equivalence(context: Context, options: Named) -> list[Flowable]:
     return introduced(context, intro, data_table(context, caption, columns, rows, notes))
 
 
-def _heading(context: Context, target: str, rows: list[dict[Any, Any]]) -> str:
-    label, role = context.data.label(target), str(rows[0]["role"])
-    margins = [row["margin"] for row in rows if row["margin"] == row["margin"]]
-    role = context.texts.word("equivalence.roles", role)
-    if not margins:
-        return context.texts("equivalence.heading", target=label, role=role)
-    margin = number(float(margins[0]), 2)
-    return context.texts("equivalence.heading_margin", target=label, role=role, margin=margin)
+def _named(context: Context, row: dict[Any, Any]) -> str:
+    """Name a statistic, with the margin that was set for it."""
+    name = one_line(context.texts.word("statistics", str(row["statistic"])))
+    if row["margin"] != row["margin"]:
+        return name
+    return context.texts("equivalence.with_margin", name=name, margin=number(row["margin"], 2))
 
 
 def _p(row: dict[Any, Any], key: str) -> str:
@@ -82,9 +83,12 @@ def agreement_by_group(context: Context, options: Named) -> list[Flowable]:
         for label, mine in _grouped(own, "group", "level").items():
             column = context.texts.word("columns", label[0])
             name = f"{column}: {context.data.masked(label[1])}"
-            rows.append(
-                row_of(context, target, name, by_statistic(context, mine), statistics, notes)
-            )
+            estimates = by_statistic(context, mine)
+            row = row_of(context, target, name, estimates, statistics, notes)
+            if not any(math.isfinite(each.value) for each in estimates.values()):
+                # how small a hidden group is stays hidden
+                row[1] = DASH
+            rows.append(row)
     columns = columns_of(context, context.texts("subgroups.group"), statistics, 82)
     caption = context.caption("table", "groups.caption")
     intro = [context.say("groups.intro")]
@@ -125,7 +129,8 @@ def limits_table(context: Context, options: Named) -> list[Flowable]:
         rows.append(Subheading(context.data.label(target)))
         for (form,), of_form in _grouped(mine, "form").items():
             estimates = by_statistic(context, of_form)
-            name = context.texts.word("limits_table.forms", form)
+            note = next((each.note for each in estimates.values() if each.defined), "")
+            name = context.texts.word("limits_table.forms", form) + notes.mark(note)
             if set(LIMITS) & set(estimates):
                 rows.append(row_of(context, target, name, estimates, LIMITS, notes))
     columns = columns_of(context, context.texts("limits_table.form"), LIMITS, 92)

@@ -12,7 +12,7 @@ from reportlab.platypus import Flowable
 
 from emoclip_clinic.report.asked import introduced, points_digits
 from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind
-from emoclip_clinic.report.context import Context, Selection
+from emoclip_clinic.report.context import Context, Selection, paragraph
 from emoclip_clinic.report.differences import Limits, limits_of
 from emoclip_clinic.report.evidence import Estimate, performance
 from emoclip_clinic.report.figures import Panel, bland_altman, scatter
@@ -95,7 +95,10 @@ def bland_altman_panels(context: Context, options: Selection) -> list[Flowable]:
     words = context.texts("bland_altman.x"), context.texts("bland_altman.y")
     panels = _panels(context, options, limits=True)
     figures = bland_altman(panels, context.page.text_width, words)
-    return _captioned(context, figures, "bland_altman")
+    forms = {limits_of(context.data, target).form for target in context.select(options)}
+    known = context.texts.table("bland_altman_forms")
+    notes = [paragraph(known[form], "note") for form in sorted(forms) if form in known]
+    return [*_captioned(context, figures, "bland_altman"), *notes]
 
 
 def panel_rows(context: Context, figures: list[Figure], key: str) -> list[Flowable]:

@@ -14,6 +14,7 @@ from emoclip_clinic.report.asked import (
     introduced,
     of_targets,
     row_of,
+    undefined,
 )
 from emoclip_clinic.report.context import Context
 from emoclip_clinic.report.evidence import pair_name
@@ -34,6 +35,8 @@ def rater_diagnostics(context: Context, options: Named) -> list[Flowable]:
     found = of_targets(table, context.select(options))
     if not found:
         return absent(context, "rater_diagnostics")
+    if table["value"].isna().all():
+        return undefined(context, "rater_diagnostics", table)
     statistics = [str(name) for name in table["statistic"].unique()][:ACROSS]
     notes = Notes()
     rows: list[Any] = []
@@ -59,6 +62,8 @@ def rater_pairs(context: Context, options: Named) -> list[Flowable]:
         return absent(context, "rater_pairs")
     known = set(table["statistic"])
     statistics = [name for name in PREFERRED if name in known][:ACROSS]
+    if not statistics:
+        return _without_common(context) or absent(context, "rater_pairs")
     notes = Notes()
     rows: list[Any] = []
     for target, own in found.items():

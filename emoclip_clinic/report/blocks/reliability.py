@@ -15,6 +15,7 @@ from emoclip_clinic.report.asked import (
     introduced,
     of_targets,
     row_of,
+    undefined,
 )
 from emoclip_clinic.report.blocks.agreement import AllTargets, by_kind
 from emoclip_clinic.report.context import Context, Selection
@@ -45,6 +46,8 @@ def icc_forms(context: Context, options: Named) -> list[Flowable]:
     found = of_targets(table[table["statistic"].isin([*FORMS, *MIXED])], context.select(options))
     if not found:
         return absent(context, "reliability") if table.empty else []
+    if table["value"].isna().all():
+        return undefined(context, "reliability", table)
     notes = Notes()
     rows: list[Any] = []
     for target, own in found.items():
@@ -85,6 +88,8 @@ def _table(
     own = table[table["statistic"].isin(statistics)]
     if own.empty:
         return absent(context, "reliability") if table.empty else []
+    if own["value"].isna().all():
+        return undefined(context, "reliability", own)
     shown = _estimated(own, statistics)
     found = of_targets(own, context.select(options))
     notes = Notes()

@@ -114,9 +114,10 @@ def _skill(context: Context) -> list[str]:
 def _how_well(context: Context, target: str, clinicians: Estimate) -> list[str]:
     words, label = context.texts, context.data.label(target)
     lines = []
+    consensus = "consensus_grade" if len(context.data.rater_names) > 1 else "rater_grade"
     for key, estimate in (
         ("clinicians_grade", clinicians),
-        ("consensus_grade", overall(context.data, target, "model-consensus")),
+        (consensus, overall(context.data, target, "model-consensus")),
     ):
         if estimate.defined:
             low, high = (words.word("grades", grade) for grade in koo_li(estimate))
