@@ -6,13 +6,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emoclip_clinic import files
+from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.report import ReportData, Template
 from emoclip_clinic.report.exports import DICTIONARY, csv_with_bom, dictionary, exported
 from emoclip_clinic.report.printed import Printed
 from emoclip_clinic.report.word import word_file
 from emoclip_clinic.resources import find, read_toml
+from emoclip_clinic.study import Study
 
-__all__ = ["write_tables"]
+__all__ = ["read_logo", "write_tables"]
+
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff")
+"""How the files of the pictures begin that may be a logo."""
+
+
+def read_logo(study: Study) -> bytes:
+    """Read the picture for the first page; nothing where study.toml names none.
+
+    Raises
+    ------
+    SettingsError
+        There is no such file, or it is neither PNG nor JPEG.
+    """
+    name = study.settings.report.logo
+    if not name:
+        return b""
+    path = study.path / name
+    if not path.is_file():
+        raise SettingsError(f"study.toml: report: logo: there is no file {path}.")
+    content = path.read_bytes()
+    if not content.startswith(PICTURES):
+        raise SettingsError(f"study.toml: report: logo: {path} is neither a PNG nor a JPEG file.")
+    return content
 
 
 def write_tables(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from emoclip_clinic import files
 from emoclip_clinic import report as pdf
 from emoclip_clinic.errors import StudyError
+from emoclip_clinic.files import sha256_bytes
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.agreeing import agree
 from emoclip_clinic.pipeline.persons import of_person
-from emoclip_clinic.pipeline.report_files import write_tables
+from emoclip_clinic.pipeline.report_files import read_logo, write_tables
 from emoclip_clinic.pipeline.report_tables import gather, quality_files, question_files, stale
 from emoclip_clinic.pipeline.sources import (
     cohort_slug,
@@ -104,7 +105,9 @@ def report(
     check_answers(study.settings.report.answers, study.path)
     agreed = agree(study, scale_id, cohort=cohort, progress=progress)
     label = str(record["settings"]["encoder"])
-    layout = pdf.load_template(asked.template, study.path)
+    look = study.settings.report
+    layout = pdf.load_template(asked.template, study.path, look.language)
+    logo = read_logo(study)
     inputs = [
         *agreed.written,
         *_inputs(study, asked, label),
@@ -112,6 +115,7 @@ def report(
         definition,
     ]
     said = {
+        "logo": sha256_bytes(logo),
         "study": asdict(study.settings),
         **asdict(asked),
         "stale": stale(study, scale_id, label),
@@ -122,6 +126,8 @@ def report(
         progress("report", 0, 1)
         rated = read_rated(study, scale_id)
         data = gather(study, rated, cohort, agreed.written[0], label, stamp.inputs)
+        font = str(study.path / look.font) if look.font else ""
+        data = replace(data, logo=logo, font=font)
         tables = {"performance": data.performance, "profile": data.tables["profile"]}
         if participant:
             data = of_person(study, rated, data, participant, label, named=named)

@@ -167,6 +167,10 @@ class ReportData:
     """The facts of the run."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of what was read, by the names of the study's own files ("ratings.csv")."""
+    logo: bytes = b""
+    """A picture for the first page, PNG or JPEG."""
+    font: str = ""
+    """Path of a font for letters that DejaVu Sans lacks; empty: one that the machine has."""
     notices: tuple[str, ...] = ()
     """Printed on every page, such as what the demonstration encoder is not fit for."""
 

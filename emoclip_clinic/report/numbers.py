@@ -6,12 +6,16 @@ as wide as a digit, never a negative zero, and an en dash where it is undefined.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 __all__ = [
     "DASH",
     "MINUS",
+    "Custom",
     "count",
     "digits_for",
     "estimate",
@@ -20,10 +24,37 @@ __all__ = [
     "p_value",
     "percent",
     "scale_digits",
+    "written",
 ]
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Custom:
+    """How a language writes numbers."""
+
+    point: str = "."
+    """Between whole number and decimals."""
+    thousands: str = ","
+    """Between groups of three digits."""
+    to: str = "to"
+    """Between the ends of an interval."""
+
+
+ENGLISH = Custom()
+_custom: ContextVar[Custom] = ContextVar("custom", default=ENGLISH)
+
+
+@contextlib.contextmanager
+def written(custom: Custom) -> Iterator[None]:
+    """Write numbers by the custom of a language while the block lasts."""
+    before = _custom.set(custom)
+    try:
+        yield
+    finally:
+        _custom.reset(before)
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -35,20 +66,21 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     # adding zero turns the negative zero that rounding leaves into a zero
-    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", MINUS)
+    shown = f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", MINUS)
+    return shown.replace(".", _custom.get().point)
 
 
 def count(n: float | None) -> str:
     """Print a whole number, thousands apart: "12,345"."""
     if n is None or not math.isfinite(n):
         return DASH
-    return f"{round(n):,}".replace("-", MINUS)
+    return f"{round(n):,}".replace("-", MINUS).replace(",", _custom.get().thousands)
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:
     """Lower and upper end: "0.72 to 0.88"; one dash where neither is defined."""
     ends = number(low, digits), number(high, digits)
-    return DASH if ends == (DASH, DASH) else f"{ends[0]} to {ends[1]}"
+    return DASH if ends == (DASH, DASH) else f"{ends[0]} {_custom.get().to} {ends[1]}"
 
 
 def estimate(
@@ -79,9 +111,9 @@ def p_value(p: float | None) -> str:
     if p is None or not math.isfinite(p):
         return f"p {DASH}"
     if p < 0.001:
-        return "p < 0.001"
+        return f"p < {number(0.001, 3)}"
     if p > 0.99:
-        return "p > 0.99"
+        return f"p > {number(0.99)}"
     return f"p = {number(p, 3 if p < 0.0995 else 2)}"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -20,6 +23,8 @@ from reportlab.platypus import (
 from emoclip_clinic.report.blocks import BLOCKS
 from emoclip_clinic.report.context import Context, paragraph, plain
 from emoclip_clinic.report.data import ReportData
+from emoclip_clinic.report.fonts import use_fonts
+from emoclip_clinic.report.numbers import Custom, written
 from emoclip_clinic.report.printed import Printed
 from emoclip_clinic.report.spec import Template
 from emoclip_clinic.report.theme import (
@@ -32,6 +37,7 @@ from emoclip_clinic.report.theme import (
     color,
     shorten,
 )
+from emoclip_clinic.schema import from_table
 
 __all__ = ["build", "make"]
 
@@ -71,6 +77,13 @@ def make(data: ReportData, template: Template) -> tuple[bytes, list[Printed]]:
     SettingsError
         The template or study.toml names a target that the scale has not.
     """
+    custom = from_table(Custom, dict(template.texts.table("numbers")), "[numbers]")
+    with written(custom):
+        return _make(data, template)
+
+
+def _make(data: ReportData, template: Template) -> tuple[bytes, list[Printed]]:
+    use_fonts([*_strings(template.texts.words), *_strings(data)], data.font)
     page = Page(*PAGES[template.page])
     title = template.title or template.texts("title.kind", scale=data.scale_name)
     document = _Document(data, template, page, title)
@@ -79,6 +92,24 @@ def make(data: ReportData, template: Template) -> tuple[bytes, list[Printed]]:
     )
     document.multiBuild(_story(template, context))
     return document.content(), context.printed
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Give every text in data, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, pd.DataFrame):
+        for name in value.select_dtypes(exclude="number"):
+            yield from (each for each in value[name].unique() if isinstance(each, str))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _strings(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _strings(each)
+    elif dataclasses.is_dataclass(value):
+        for one in dataclasses.fields(value):
+            yield from _strings(getattr(value, one.name))
 
 
 def _story(template: Template, context: Context) -> list[Flowable]:

@@ -64,8 +64,17 @@ class _Head:
     section: tuple[Any, ...] = field(default_factory=tuple)
 
 
-def load_template(name: str = "cohort", study: Path | None = None) -> Template:
+def load_template(name: str = "cohort", study: Path | None = None, language: str = "") -> Template:
     """Read templates/<name>.toml, the study's own first.
+
+    Parameters
+    ----------
+    name
+        Of the file, without its suffix.
+    study
+        The study folder.
+    language
+        In place of the template's.
 
     Raises
     ------
@@ -75,7 +84,8 @@ def load_template(name: str = "cohort", study: Path | None = None) -> Template:
         A key, a block or an option is unknown, or a value is not allowed.
     """
     path = find("templates", name, study)
-    return parse_template(read_toml(path), path.name, study)
+    table = read_toml(path)
+    return parse_template({**table, "language": language} if language else table, path.name, study)
 
 
 def parse_template(table: Mapping[str, Any], where: str, study: Path | None = None) -> Template:

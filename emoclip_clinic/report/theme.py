@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-import matplotlib
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4, LETTER
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
+
+from emoclip_clinic.report.fonts import BOLD, REGULAR, use_fonts
 
 __all__ = [
     "BOLD",
@@ -27,15 +25,8 @@ __all__ = [
     "TINT",
     "Page",
     "color",
-    "register_fonts",
     "shorten",
 ]
-
-# DejaVu Sans comes with matplotlib, may be embedded freely, and has figures of equal width
-REGULAR = "DejaVuSans"
-BOLD = "DejaVuSans-Bold"
-ITALIC = "DejaVuSans-Oblique"
-BOLD_ITALIC = "DejaVuSans-BoldOblique"
 
 # blue and orange differ for every kind of colour vision, dark and light in grey
 CLINICIANS = "#12466F"
@@ -66,18 +57,8 @@ class Page:
         return self.width - 2 * self.margin
 
 
-@cache
-def register_fonts() -> None:
-    """Make the four styles of DejaVu Sans known to reportlab, once."""
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    for name in (REGULAR, BOLD, ITALIC, BOLD_ITALIC):
-        pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-    pdfmetrics.registerFontFamily(REGULAR, REGULAR, BOLD, ITALIC, BOLD_ITALIC)
-
-
 def shorten(text: str, width: float, font: str, size: float) -> str:
     """`text` cut to `width` points, an ellipsis in place of what did not fit."""
-    register_fonts()
     if pdfmetrics.stringWidth(text, font, size) <= width:
         return text
     while text and pdfmetrics.stringWidth(text + "…", font, size) > width:
@@ -91,7 +72,7 @@ def color(code: str) -> Color:
 
 
 def _styles() -> dict[str, ParagraphStyle]:
-    register_fonts()
+    use_fonts()
     body = ParagraphStyle(
         "body", fontName=REGULAR, fontSize=9, leading=13.5, textColor=color(INK), spaceAfter=6,
         bulletFontName=REGULAR,

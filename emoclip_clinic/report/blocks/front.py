@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 from reportlab.platypus import (
     Flowable,
     HRFlowable,
+    Image,
     Paragraph,
     Spacer,
     Table,
@@ -21,10 +23,15 @@ from emoclip_clinic.report.theme import CLINICIANS, MODEL, REGULAR, RULE, STYLES
 __all__ = ["contents", "facts_table", "limits", "stale", "stale_notice", "tinted", "title"]
 
 
+LOGO_PT = 48.0
+"""Height of the logo."""
+
+
 def title(context: Context, options: NoOptions) -> list[Flowable]:
     """Title, institution and what the report is about."""
     data = context.data
     lines = [
+        *_logo(context),
         Spacer(1, 24),
         paragraph(context.title, "subtitle"),
         paragraph(data.title, "title"),
@@ -44,6 +51,16 @@ def title(context: Context, options: NoOptions) -> list[Flowable]:
         ),
     ]
     return [*lines, facts_table(context, facts), Spacer(1, 10), *stale(context)]
+
+
+def _logo(context: Context) -> list[Flowable]:
+    """Give the picture of the institution, of the height of two lines of the title."""
+    if not context.data.logo:
+        return []
+    picture = Image(io.BytesIO(context.data.logo), hAlign="LEFT")
+    scale = min(LOGO_PT / picture.drawHeight, context.page.text_width / 2 / picture.drawWidth)
+    picture.drawWidth, picture.drawHeight = picture.drawWidth * scale, picture.drawHeight * scale
+    return [picture]
 
 
 def stale(context: Context) -> list[Flowable]:
