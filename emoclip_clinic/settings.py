@@ -158,6 +158,16 @@ class ReportSettings:
     """A file of templates/, without its suffix."""
     primary: tuple[str, ...] = ()
     """The targets chosen before the data were seen, such as ["N1"]; the rest is secondary."""
+    language: str = ""
+    """A file of templates/languages/: en, de, es, zh; empty: as the template says."""
+    logo: str = ""
+    """A picture (PNG or JPEG) for the first page, relative to the study folder."""
+    font: str = ""
+    """A TrueType font for a language whose letters DejaVu Sans has not (zh), relative to the study
+    folder or absolute; empty: a known one of this machine."""
+    answers: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What only the authors know of a reporting checklist, by checklist and item, such as
+    answers.grras = {"7" = "Consecutive patients."}."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from emoclip_clinic.agreement.summary import agree
 from emoclip_clinic.report import Methods, ReportData
+from emoclip_clinic.report.checklists import read_checklist
 from emoclip_clinic.report.profiles import profile
 from emoclip_clinic.scales import load_scale
 from emoclip_clinic.scales import targets as scale_targets
@@ -67,6 +68,7 @@ def report_data(
             "participants.csv": "07" * 32,
         },
         "notices": (NOTICE,),
+        "checklists": {name: read_checklist(name) for name in ("grras", "tripod_ai")},
         "tables": {
             "profile": profile(predictions, "ridge", targets),
             **report_tables(targets, RATERS[:n_raters], n_participants),

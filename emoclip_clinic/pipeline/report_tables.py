@@ -29,8 +29,10 @@ from emoclip_clinic.recordings import exclusion_table, exclusions
 from emoclip_clinic.regression import Recipe, performance
 from emoclip_clinic.regression.estimators import REGISTRY
 from emoclip_clinic.regression.pooling import POOLINGS
+from emoclip_clinic.report.checklists import FOLDER, read_checklist
 from emoclip_clinic.report.profiles import profile
 from emoclip_clinic.report.questions import QUESTIONS
+from emoclip_clinic.resources import names
 from emoclip_clinic.study import Study
 
 __all__ = ["gather", "quality_files", "question_files", "stale"]
@@ -108,6 +110,8 @@ def gather(
                 for name, path in question_files(study, scale.id, cohort).items()
             },
         },
+        checklists={name: read_checklist(name, study.path) for name in names(FOLDER, study.path)},
+        answers=study.settings.report.answers,
         stale=stale(study, scale.id, label),
         methods=_methods(study, scale.id, record, label),
         fingerprints={name: digest for name, digest in fingerprints.items() if "." in name},

@@ -12,6 +12,7 @@ from emoclip_clinic.errors import StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.agreeing import agree
 from emoclip_clinic.pipeline.persons import of_person
+from emoclip_clinic.pipeline.report_files import write_tables
 from emoclip_clinic.pipeline.report_tables import gather, quality_files, question_files, stale
 from emoclip_clinic.pipeline.sources import (
     cohort_slug,
@@ -21,7 +22,8 @@ from emoclip_clinic.pipeline.sources import (
     scale_file,
 )
 from emoclip_clinic.regression.archive import FILES
-from emoclip_clinic.resources import find
+from emoclip_clinic.report.checklists import FOLDER, check_answers
+from emoclip_clinic.resources import find, names
 from emoclip_clinic.scan import safe_id
 from emoclip_clinic.study import Study
 
@@ -99,6 +101,7 @@ def report(
         raise StudyError("a report is of a cohort or of a participant: give one of the two.")
     usual = PARTICIPANT if participant else study.settings.report.template
     asked = _Asked(scale_id, cohort, participant, named, template or usual)
+    check_answers(study.settings.report.answers, study.path)
     agreed = agree(study, scale_id, cohort=cohort, progress=progress)
     label = str(record["settings"]["encoder"])
     layout = pdf.load_template(asked.template, study.path)
@@ -123,9 +126,12 @@ def report(
         if participant:
             data = of_person(study, rated, data, participant, label, named=named)
             tables = {"predictions": data.person.scores} if data.person else {}
-        files.write_bytes(written[0], pdf.build(data, layout))
+        document, printed = pdf.make(data, layout)
+        files.write_bytes(written[0], document)
         for path in written[1:]:
             files.write_csv(path, tables[path.stem.rpartition("_")[2]])
+        if not participant:
+            written += write_tables(written[0], data, layout, printed, study.path)
         study.record(stamp, written)
         progress("report", 1, 1)
     return StageResult(
@@ -147,6 +153,7 @@ def _inputs(study: Study, asked: _Asked, label: str) -> Iterable[Path]:
     yield study.participants_csv
     yield study.features_dir(label) / "segments.csv"
     yield find("templates", asked.template, study.path)
+    yield from (find(FOLDER, name, study.path) for name in names(FOLDER, study.path))
     if asked.participant:
         yield from feature_files(study, label)[1:]
         yield from (study.model_dir(asked.scale_id) / name for name in FILES)

@@ -12,6 +12,7 @@ from reportlab.platypus import Flowable, KeepTogether, Paragraph
 
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.report.data import ReportData
+from emoclip_clinic.report.printed import Printed
 from emoclip_clinic.report.texts import Texts
 from emoclip_clinic.report.theme import STYLES, Page
 
@@ -64,6 +65,10 @@ class Context:
     """What need not be said again."""
     numbers: dict[str, int] = field(default_factory=lambda: {"table": 0, "figure": 0})
     """Tables and figures so far."""
+    printed: list[Printed] = field(default_factory=list)
+    """Every table so far, to be printed elsewhere too."""
+    pages: dict[str, int] = field(default_factory=dict)
+    """Where each block began when the document was last laid out."""
 
     def say(self, key: str, style: str = "body", **values: Any) -> Paragraph:
         """Make a paragraph of a fixed text."""

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic.errors import StudyError
+from emoclip_clinic.report.checklists import Checklist
 from emoclip_clinic.report.person import Person
 from emoclip_clinic.report.questions import QUESTIONS
 
@@ -156,6 +157,10 @@ class ReportData:
     """What else was asked, by the names of `QUESTIONS`, and the profile of `profiles.profile`."""
     person: Person | None = None
     """Whom a participant's report is about."""
+    checklists: Mapping[str, Checklist] = field(default_factory=dict)
+    """Reporting checklists, by name."""
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What the authors say of their items: checklist -> item -> text."""
     stale: str = ""
     """Why the predictions are older than what they are compared with; empty: they are not."""
     methods: Methods = field(default_factory=Methods)

@@ -20,6 +20,7 @@ from reportlab.platypus import (
 from emoclip_clinic.report.blocks import BLOCKS
 from emoclip_clinic.report.context import Context, paragraph, plain
 from emoclip_clinic.report.data import ReportData
+from emoclip_clinic.report.printed import Printed
 from emoclip_clinic.report.spec import Template
 from emoclip_clinic.report.theme import (
     PAGES,
@@ -32,7 +33,7 @@ from emoclip_clinic.report.theme import (
     shorten,
 )
 
-__all__ = ["build"]
+__all__ = ["build", "make"]
 
 HEADER_PT = 22.0
 FOOTER_PT = 20.0
@@ -44,7 +45,12 @@ CREATOR = "emoclip-clinic"
 
 
 def build(data: ReportData, template: Template) -> bytes:
-    """Make the report's PDF.
+    """Make the report's PDF: the first of what `make` gives."""
+    return make(data, template)[0]
+
+
+def make(data: ReportData, template: Template) -> tuple[bytes, list[Printed]]:
+    """Make the report's PDF, and give its tables as they are printed.
 
     Parameters
     ----------
@@ -55,9 +61,10 @@ def build(data: ReportData, template: Template) -> bytes:
 
     Returns
     -------
-    bytes
-        The PDF. No clock, no path and no random number goes in: equal data and template give equal
-        bytes.
+    pdf : bytes
+        No clock, no path and no random number goes in: equal data and template give equal bytes.
+    tables : list of Printed
+        In the order of the report.
 
     Raises
     ------
@@ -67,9 +74,11 @@ def build(data: ReportData, template: Template) -> bytes:
     page = Page(*PAGES[template.page])
     title = template.title or template.texts("title.kind", scale=data.scale_name)
     document = _Document(data, template, page, title)
-    context = Context(data, template.texts, page, document.frame_height, title)
+    context = Context(
+        data, template.texts, page, document.frame_height, title, pages=document.pages
+    )
     document.multiBuild(_story(template, context))
-    return document.content()
+    return document.content(), context.printed
 
 
 def _story(template: Template, context: Context) -> list[Flowable]:
@@ -84,9 +93,21 @@ def _story(template: Template, context: Context) -> list[Flowable]:
             heading = _Heading(number, section.title)
         body: list[Flowable] = []
         for use in section.blocks:
-            body += BLOCKS[use.name].build(context, use.options)
+            body += _marked(BLOCKS[use.name].build(context, use.options), use.name)
         story += _headed(heading, body) if heading else body
     return story or [paragraph("")]
+
+
+def _marked(block: list[Flowable], name: str) -> list[Flowable]:
+    """Have the first of a block that is drawn tell its name, and so its page."""
+    for flowable in block:
+        first = flowable
+        while isinstance(first, KeepTogether) and first._content:
+            first = first._content[0]
+        if not isinstance(first, CondPageBreak | PageBreak):
+            first.block = name
+            break
+    return block
 
 
 def _headed(heading: Flowable, body: list[Flowable]) -> list[Flowable]:
@@ -142,7 +163,9 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         top = HEADER_PT + (notice_height + 6 if self._notices else 0)
         self.frame_height = page.height - 2 * page.margin - top + 8 - FOOTER_PT / 2
         self._n_pages = 0
-        self._numbered = False
+        self._settled = False
+        self.pages: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
         frame = Frame(
             page.margin, page.margin + FOOTER_PT / 2, page.text_width, self.frame_height,
             leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0,
@@ -153,15 +176,23 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         """Give the finished PDF."""
         return self._buffer.getvalue()
 
+    def afterFlowable(self, flowable: Flowable) -> None:  # noqa: N802 - reportlab's name
+        """Note where each block begins."""
+        if name := getattr(flowable, "block", ""):
+            self._seen.setdefault(name, self.page)
+
     def _endBuild(self) -> None:  # noqa: N802 - reportlab's name
-        # the pass that is kept numbers its pages by the pass before
-        self._numbered = self._n_pages == self.page
+        # the pass that is kept has the page numbers of the pass before
+        self._settled = (self._n_pages, self.pages) == (self.page, self._seen)
         self._n_pages = self.page
+        self.pages.clear()
+        self.pages.update(self._seen)
+        self._seen.clear()
         super()._endBuild()
 
     def _allSatisfied(self) -> bool:  # noqa: N802 - reportlab's name
         # without contents nothing else would ask for the second pass
-        return self._numbered and bool(super()._allSatisfied())
+        return self._settled and bool(super()._allSatisfied())
 
     def _furnish(self, canvas: Canvas, document: Any) -> None:
         sheet = self._sheet

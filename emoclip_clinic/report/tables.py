@@ -19,6 +19,7 @@ from reportlab.platypus import (
 from emoclip_clinic.report.context import Context, paragraph, plain
 from emoclip_clinic.report.evidence import Estimate
 from emoclip_clinic.report.numbers import DASH, interval, number
+from emoclip_clinic.report.printed import Printed
 from emoclip_clinic.report.theme import INK, REGULAR, RULE, STYLES, SUBDUED, TINT, color
 
 __all__ = ["Column", "Notes", "Subheading", "data_table"]
@@ -66,6 +67,17 @@ class Subheading:
     """What it says."""
 
 
+class Stacked(Paragraph):  # type: ignore[misc]
+    """A value above its interval, the interval smaller."""
+
+    def __init__(self, value: str, ends: str) -> None:
+        self.words = value if ends == DASH else f"{value} ({ends})"
+        shown = plain(value)
+        if ends != DASH:
+            shown += f'<br/><font size="6.2" color="{SUBDUED}">{plain(ends)}</font>'
+        super().__init__(shown, STYLES["cell-right"])
+
+
 @dataclass
 class Notes:
     """Reasons for dashes, collected while the rows are made and printed below the table."""
@@ -88,11 +100,7 @@ class Notes:
 
     def stacked(self, estimate: Estimate, digits: int = 2) -> Paragraph:
         """Print an estimate above its interval, the interval smaller."""
-        shown = plain(self.value(estimate, digits))
-        ends = interval(estimate.low, estimate.high, digits)
-        if ends != DASH:
-            shown += f'<br/><font size="6.2" color="{SUBDUED}">{plain(ends)}</font>'
-        return Paragraph(shown, STYLES["cell-right"])
+        return Stacked(self.value(estimate, digits), interval(estimate.low, estimate.high, digits))
 
     def flowables(self) -> list[Flowable]:
         """Give the notes as paragraphs."""
@@ -143,6 +151,7 @@ def data_table(
         head + body, colWidths=_widths(columns, context.page.text_width), repeatRows=len(head),
         style=TableStyle(styles), hAlign="LEFT", spaceAfter=4,
     )  # fmt: skip
+    context.printed.append(_printed(caption, columns, rows, notes))
     above = [caption] if caption else []
     below = notes.flowables() if notes else []
     _, height = table.wrap(context.page.text_width, context.frame_height)
@@ -150,6 +159,32 @@ def data_table(
         return [KeepTogether([*above, table, *below]), Spacer(1, 6)]
     # a long table begins where its caption, head and some rows have room
     return [CondPageBreak(BEGINNING_PT), *above, table, *below, Spacer(1, 6)]
+
+
+def _printed(
+    caption: Paragraph | None,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Any] | Subheading],
+    notes: Notes | None,
+) -> Printed:
+    label, _, words = _text(caption).partition(". ") if caption else ("", "", "")
+    return Printed(
+        label=label and f"{label}.",
+        caption=words,
+        columns=tuple(column.title.replace("-\n", "").replace("\n", " ") for column in columns),
+        numeric=tuple(column.numeric for column in columns),
+        rows=tuple(
+            (row.text,) if isinstance(row, Subheading) else tuple(map(_text, row)) for row in rows
+        ),
+        notes=tuple(map(_text, notes.flowables())) if notes else (),
+    )
+
+
+def _text(cell: Any) -> str:
+    """Give the words of a cell."""
+    if isinstance(cell, Stacked):
+        return str(cell.words)
+    return str(cell.getPlainText()) if isinstance(cell, Flowable) else str(cell)
 
 
 def _head_row(columns: Sequence[Column]) -> list[Paragraph]:

@@ -8,6 +8,7 @@ from emoclip_clinic.report.asked import Named
 from emoclip_clinic.report.blocks import (
     agreement,
     calibration,
+    checklist,
     closing,
     cohort,
     equivalence,
@@ -67,6 +68,7 @@ BLOCKS: Mapping[str, Block] = {
     "person_timeline": Block(person.timeline, Named),
     "person_quality": Block(person.quality),
     "methods": Block(methods.methods),
+    "checklist": Block(checklist.checklist, checklist.Named),
     "references": Block(closing.references),
     "glossary": Block(closing.glossary),
     "provenance": Block(closing.provenance),
