@@ -7,6 +7,7 @@ ones), their shapes are taken from another font into a copy of DejaVu Sans, whic
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,9 @@ DROPPED = (
     "hdmx", "kern", "meta", "prep", "vhea", "vmtx",
 )  # fmt: skip
 """Tables of a font that a page of ours does not use."""
+# it tells of every table that is left out on purpose
+logging.getLogger("fontTools").setLevel(logging.ERROR)
+
 IDEOGRAPHS = range(0x2E80, 0xD7B0)
 """Letters of Chinese, Japanese and Korean, without which a text cannot be read."""
 
@@ -70,8 +74,17 @@ def use_fonts(texts: Iterable[str] = (), font: str = "") -> None:
     lacking = tuple(sorted(wanted - _letters(REGULAR)))
     source = _source(lacking, font) if lacking or font else ""
     for name in STYLES:
-        pdfmetrics.registerFont(TTFont(name, io.BytesIO(_font(name, source, lacking))))
+        _register(TTFont(name, io.BytesIO(_font(name, source, lacking))))
     pdfmetrics.registerFontFamily(REGULAR, REGULAR, BOLD, ITALIC, BOLD_ITALIC)
+
+
+def _register(font: TTFont) -> None:
+    if font.fontName in pdfmetrics.getRegisteredFontNames():
+        # reportlab keeps the first font of a name: give it the new shapes
+        known = pdfmetrics.getFont(font.fontName)
+        known.face, known.encoding = font.face, font.encoding
+    else:
+        pdfmetrics.registerFont(font)
 
 
 def _source(lacking: tuple[int, ...], font: str) -> str:

@@ -121,7 +121,7 @@ def _story(template: Template, context: Context) -> list[Flowable]:
         heading = None
         if section.title:
             number += 1
-            heading = _Heading(number, section.title)
+            heading = _Heading(number, template.texts.word("sections", section.title))
         body: list[Flowable] = []
         for use in section.blocks:
             body += _marked(BLOCKS[use.name].build(context, use.options), use.name)
