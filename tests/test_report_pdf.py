@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
 import tomllib
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -285,3 +288,16 @@ def test_methods_state_the_numbers_of_the_run_and_none_that_is_unknown() -> None
     assert "outer folds" not in text
     assert "Hz" not in text
     assert "None" not in text
+
+
+def test_a_strict_reader_finds_nothing_wrong(tmp_path: Path) -> None:
+    """Syntax and streams are sound, and nothing could act: no script, no file, no link."""
+    pdf = tmp_path / "report.pdf"
+    pdf.write_bytes(build(report_data(), load_template()))
+    text = pdf.read_bytes()
+    for word in (b"/JavaScript", b"/Launch", b"/EmbeddedFile", b"/URI", b"/AcroForm", b"/Encrypt"):
+        assert word not in text
+    if shutil.which("qpdf") is None:
+        pytest.skip("needs qpdf, which is absent here")
+    done = subprocess.run(["qpdf", "--check", str(pdf)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic.report.data import ReportData
+from emoclip_clinic.report.numbers import pair_name
 
 __all__ = [
     "ICC",
@@ -20,7 +21,6 @@ __all__ = [
     "judge",
     "koo_li",
     "overall",
-    "pair_name",
     "pairs",
     "performance",
 ]
@@ -84,13 +84,6 @@ def performance(data: ReportData, target: str, metric: str, model: str = "") -> 
     if not rows:
         return Estimate(note="not estimated")
     return _estimate(rows[0], "n_recordings", data.masked(_text(rows[0]["note"])))
-
-
-def pair_name(first: str, second: str) -> str:
-    """Name a pair as tables do: "A and B", "Model and A"; the model stands first."""
-    return " and ".join(
-        name.capitalize() if name == "model" else name for name in (first, second) if name
-    )
 
 
 def judge(clinicians: Estimate, model: list[Estimate]) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "interval",
     "number",
     "p_value",
+    "pair_name",
     "percent",
     "scale_digits",
     "written",
@@ -33,7 +34,7 @@ DASH = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Custom:
-    """How a language writes numbers."""
+    """How a language writes numbers, and names pairs."""
 
     point: str = "."
     """Between whole number and decimals."""
@@ -41,6 +42,10 @@ class Custom:
     """Between groups of three digits."""
     to: str = "to"
     """Between the ends of an interval."""
+    pair: str = "{first} and {second}"
+    """Two raters, or the model and a rater."""
+    model: str = "Model"
+    """At the beginning of a pair."""
 
 
 ENGLISH = Custom()
@@ -68,6 +73,13 @@ def number(value: float | None, digits: int = 2) -> str:
     # adding zero turns the negative zero that rounding leaves into a zero
     shown = f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", MINUS)
     return shown.replace(".", _custom.get().point)
+
+
+def pair_name(first: str, second: str) -> str:
+    """Name a pair as tables do: "A and B", "Model and A"; an empty name is left out."""
+    custom = _custom.get()
+    names = [custom.model if name == "model" else name for name in (first, second) if name]
+    return custom.pair.format(first=names[0], second=names[1]) if len(names) > 1 else "".join(names)
 
 
 def count(n: float | None) -> str:

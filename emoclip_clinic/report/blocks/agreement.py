@@ -17,11 +17,10 @@ from emoclip_clinic.report.evidence import (
     Estimate,
     estimates,
     overall,
-    pair_name,
     pairs,
 )
 from emoclip_clinic.report.figures import Group, forest
-from emoclip_clinic.report.numbers import count
+from emoclip_clinic.report.numbers import count, pair_name
 from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 from emoclip_clinic.report.vector import FigureFlowable
 from emoclip_clinic.report.versus import versus

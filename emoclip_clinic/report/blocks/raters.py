@@ -17,7 +17,7 @@ from emoclip_clinic.report.asked import (
     undefined,
 )
 from emoclip_clinic.report.context import Context
-from emoclip_clinic.report.evidence import pair_name
+from emoclip_clinic.report.numbers import pair_name
 from emoclip_clinic.report.tables import Notes, Subheading, data_table
 
 __all__ = ["rater_diagnostics", "rater_pairs"]
