@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from emoclip_clinic.agreement import icc
+from emoclip_clinic.agreement import gwet_ac, icc
 from emoclip_clinic.agreement.among_raters import rater_pairs, reliability
 from emoclip_clinic.agreement.rater_habits import rater_diagnostics
 
@@ -151,3 +151,16 @@ def test_habits_that_cannot_be_known_have_a_reason() -> None:
     assert found.note.str.contains("that another rater scored too, has 0").all()
     two = rater_diagnostics(table(rated(20, 2)), None, **OPTIONS).set_index("statistic")
     assert two.note["drift a year"].str.contains("have no dates").all()
+
+
+def test_categories_that_nobody_used_count_for_ac1() -> None:
+    """An item of 1 to 7 has seven categories, of which two occur."""
+    scores = table(np.array([[1, 1]] * 8 + [[1, 2]] * 2 + [[2, 2]] * 2, float))
+    tidy = pd.DataFrame(
+        {"subject": list(range(12)) * 2, "rater": ["A"] * 12 + ["B"] * 12,
+         "value": [1] * 10 + [2] * 2 + [1] * 8 + [2] * 4}
+    )  # fmt: skip
+    found = reliability(scores, ranges={"N1": (1, 7)}, **OPTIONS).set_index("statistic").value
+    expected = gwet_ac(tidy, None, range(1, 8)).set_index("name").value["AC1"]
+    assert found["AC1"] == pytest.approx(expected)
+    assert found["AC1"] > reliability(scores, **OPTIONS).set_index("statistic").value["AC1"]

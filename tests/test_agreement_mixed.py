@@ -59,6 +59,36 @@ def test_incomplete_tables_give_those_of_statsmodels(seed: int) -> None:
     assert components(scores) == pytest.approx([subjects, raters, model.scale], rel=2e-3)
 
 
+def deviance(variances: np.ndarray, scores: np.ndarray) -> float:
+    """Give -2 log restricted likelihood from whole matrices, as textbooks write it."""
+    place = np.argwhere(~np.isnan(scores))
+    y = scores[~np.isnan(scores)]
+    same = [place[:, [axis]] == place[:, axis] for axis in (0, 1)]
+    v = variances[0] * same[0] + variances[1] * same[1] + variances[2] * np.eye(len(y))
+    x = np.ones(len(y))
+    inverse = np.linalg.inv(v)
+    xvx = x @ inverse @ x
+    beta = x @ inverse @ y / xvx
+    left = y - beta
+    return float(np.linalg.slogdet(v)[1] + np.log(xvx) + left @ inverse @ left)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_other_components_are_likelier(seed: int) -> None:
+    """The likelihood from whole matrices is highest there, of many raters or few, noisy or not."""
+    rng = np.random.default_rng(seed)
+    n, k, noise = int(rng.integers(5, 20)), int(rng.integers(2, 6)), rng.choice([0.05, 0.7, 3.0])
+    scores = rng.normal(size=(n, 1)) + 0.5 * rng.normal(size=k) + noise * rng.normal(size=(n, k))
+    scores[rng.random((n, k)) < 0.3] = np.nan
+    scores = scores[(~np.isnan(scores)).any(axis=1)]
+    found = components(scores)
+    best = deviance(found, scores)
+    for _ in range(200):
+        other = found * np.exp(rng.normal(size=3) * rng.choice([0.001, 0.1, 1.0]))
+        other = np.where(found == 0, rng.choice([0, 1e-3, 0.1]) * found.sum(), other)
+        assert deviance(other, scores) >= best - 1e-6
+
+
 def test_a_subject_that_counts_twice_is_as_good_as_two() -> None:
     """Weights stand for repeated rows."""
     scores = crossed(12, 3, 4, missing=0.2)
@@ -78,7 +108,12 @@ def test_the_interval_holds_the_estimate_and_what_cannot_be_estimated_says_why()
     for row in mixed_estimates(crossed(30, 3, 6, missing=0.2), np.arange(30), 1, 100):
         assert row.ci_low < row.value < row.ci_high
     apart = np.array([[1, np.nan], [2, np.nan], [np.nan, 3], [np.nan, 4.0]])
-    for scores, reason in ((apart, "rated twice, has 0"), (np.full((5, 2), 3.0), "are the same")):
+    shifted = np.array([[1, 2], [2, 3], [5, 6], [7, np.nan], [np.nan, 4.0]])
+    for scores, reason in (
+        (apart, "rated twice, has 0"),
+        (np.full((5, 2), 3.0), "are the same"),
+        (shifted, "no more than a constant"),
+    ):
         for row in mixed_estimates(scores, np.arange(len(scores)), 1, 100):
             assert np.isnan(row.value)
             assert reason in row.note

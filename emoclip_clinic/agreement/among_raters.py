@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -22,7 +22,15 @@ from emoclip_clinic.agreement.concordance import rank_estimate, weighted_distanc
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.mixed import mixed_estimates
 from emoclip_clinic.agreement.reliability import icc_estimates, weighted_icc, weighted_sem
-from emoclip_clinic.agreement.target import COLUMNS, Target, as_row, of_targets, redrawn, resampled
+from emoclip_clinic.agreement.target import (
+    ALIKE,
+    COLUMNS,
+    Target,
+    as_row,
+    of_targets,
+    redrawn,
+    resampled,
+)
 
 __all__ = ["PAIR_COLUMNS", "rater_pairs", "reliability"]
 
@@ -41,6 +49,7 @@ def reliability(
     *,
     scale_id: str,
     targets: Iterable[str],
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     n_resamples: int = 2000,
     seed: int,
 ) -> pd.DataFrame:
@@ -55,6 +64,9 @@ def reliability(
     ----------
     scored, scale_id, targets, n_resamples, seed
         As for `summary.agree`.
+    ranges
+        Lowest and highest value that an item allows, by item: AC1 and AC2 depend on how many
+        categories there are, used or not. Without it, those that occur.
 
     Returns
     -------
@@ -64,7 +76,10 @@ def reliability(
     """
     rows: list[dict[str, Any]] = []
     for one, _ in of_targets(scored, scale_id, targets):
-        found = [*_of_scores(one, n_resamples, seed), *_of_categories(one)]
+        found = [
+            *_of_scores(one, n_resamples, seed),
+            *_of_categories(one, _categories(one, ranges)),
+        ]
         rows.extend({"scale": scale_id, **one.about, **row} for row in found)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -121,16 +136,26 @@ def _score_statistics(scores: Array, weights: Array) -> dict[str, Array]:
     return {**weighted_icc(scores, weights), **weighted_sem(scores, weights)}
 
 
-def _of_categories(one: Target) -> Iterator[dict[str, Any]]:
+def _categories(one: Target, ranges: Mapping[str, tuple[float, float]] | None) -> Array | None:
+    """Whole numbers that an item allows, and whatever else occurs; None where it is not known."""
+    if ranges is None or one.about["target"] not in ranges:
+        return None
+    low, high = ranges[one.about["target"]]
+    occurring = one.scores[~np.isnan(one.scores)]
+    return np.union1d(np.arange(low, high + 1), occurring)
+
+
+def _of_categories(one: Target, categories: Array | None) -> Iterator[dict[str, Any]]:
     if one.kind != "item":
         return
     everyone = list(range(one.scores.shape[1]))
+    alike = ALIKE if len(set(one.people)) < len(one.people) else ""
     tidy = one.tidy(everyone)
     cohen = kappa(tidy) if len(everyone) == 2 else fleiss_kappa(tidy)
     tables = [
         cohen.assign(name=cohen["name"].replace(NAMES)),
-        gwet_ac(tidy).iloc[:1],
-        gwet_ac(tidy, "quadratic").iloc[:1],
+        gwet_ac(tidy, None, categories).iloc[:1],
+        gwet_ac(tidy, "quadratic", categories).iloc[:1],
         krippendorff_alpha(tidy, "ordinal"),
     ]
     found = pd.concat(tables, ignore_index=True)
@@ -138,8 +163,8 @@ def _of_categories(one: Target) -> Iterator[dict[str, Any]]:
         # the names of the pair are in the table
         found["note"] = found["note"].str.replace(r"^[^;]* with [^;]*(; |$)", "", regex=True)
     found["note"] = [
-        join_notes(PARADOX if "kappa" in row["name"] and _is_paradox(found) else "", row["note"])
-        for row in found.to_dict("records")
+        join_notes(PARADOX if "kappa" in name and _is_paradox(found) else "", note, alike)
+        for name, note in zip(found["name"], found["note"], strict=True)
     ]
     n_complete = len(set(one.complete(everyone)[1]))
     for row in _as_rows(found):
@@ -166,6 +191,7 @@ def rater_pairs(
     *,
     scale_id: str,
     targets: Iterable[str],
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     n_resamples: int = 2000,
     seed: int,
 ) -> pd.DataFrame:
@@ -186,7 +212,8 @@ def rater_pairs(
         for pair in combinations(range(len(raters)), 2):
             about = {"scale": scale_id, **one.about}
             about |= {"rater_a": raters[pair[0]], "rater_b": raters[pair[1]]}
-            found = _of_pair(one, list(pair), n_resamples, seed)
+            allowed = _categories(one, ranges)
+            found = _of_pair(one, list(pair), allowed, n_resamples, seed)
             rows.extend({**about, **row} for row in found)
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
@@ -199,7 +226,9 @@ def _of_pair(one: Target, pair: list[int], n_resamples: int, seed: int) -> Itera
     if not n:
         return
     x, y = scores.T
-    yield as_row(rank_estimate(x, y), whose)
+    alike = ALIKE if len(set(whose)) < n else ""
+    rho = rank_estimate(x, y)
+    yield as_row(replace(rho, note=join_notes(rho.note, alike)), whose)
     numbers = partial(weighted_distance, x, y)
     drawn = resampled(numbers, whose, n_resamples, seed)
     for name, value in numbers(np.ones((1, n))).items():
@@ -211,6 +240,12 @@ def _of_pair(one: Target, pair: list[int], n_resamples: int, seed: int) -> Itera
         return
     tidy = one.tidy(pair)
     tables = [kappa(tidy), kappa(tidy, "linear").iloc[:1], kappa(tidy, "quadratic").iloc[:1]]
-    found = pd.concat([*tables, gwet_ac(tidy.dropna()).iloc[:1]], ignore_index=True)
+    found = pd.concat(
+        [*tables, gwet_ac(tidy.dropna(), None, categories).iloc[:1]], ignore_index=True
+    )
     found["note"] = found["note"].str.replace(r"^[^;]* with [^;]*(; |$)", "", regex=True)
+    found["note"] = [
+        join_notes(PARADOX if "kappa" in name and _is_paradox(found) else "", note, alike)
+        for name, note in zip(found["name"], found["note"], strict=True)
+    ]
     yield from ({**row, "n_participants": len(set(whose))} for row in _as_rows(found))

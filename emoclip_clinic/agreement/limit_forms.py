@@ -110,11 +110,7 @@ def _forms(scores: pd.DataFrame, n_resamples: int, seed: int) -> Iterator[dict[s
             yield {"form": form, **as_row(blank, whose)}
         return
     once = len(set(whose)) == n
-    apart = (
-        ""
-        if once
-        else "visits of one person counted as independent: read the form of repeated measures"
-    )
+    apart = "" if once else ALIKE
     found = {
         "approximate": limits_estimates(x, y, apart, "approximate"),
         "exact": limits_estimates(x, y, apart, "exact"),
@@ -134,13 +130,16 @@ def _forms(scores: pd.DataFrame, n_resamples: int, seed: int) -> Iterator[dict[s
         values = numbers(np.ones((1, n)))
         again = resampled(numbers, whose, n_resamples, seed)
         for name, value in values.items():
-            row = Estimate(name, n, 2, value=float(value[0]), note=_why(form, value[0], n))
+            note = _why(form, value[0], n, len(set(whose)))
+            row = Estimate(name, n, 2, value=float(value[0]), note=note)
             yield {"form": form, **as_row(redrawn(row, again.get(name), n_resamples), whose)}
 
 
-def _why(form: str, value: float, n: int) -> str:
+def _why(form: str, value: float, n: int, n_people: int) -> str:
     if form == "non-parametric" and n < FEWEST:
         return f"{n} visits: percentiles of fewer than {FEWEST} are near the extremes"
+    if np.isnan(value) and form == "repeated measures":
+        return f"undefined: needs 2 participants, has {n_people}"
     if np.isnan(value):
         return "undefined: the means of the pairs do not differ"
     return ""

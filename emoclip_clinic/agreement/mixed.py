@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +26,21 @@ __all__ = ["Components", "mixed_components", "mixed_estimates"]
 
 Array = NDArray[np.float64]
 
-METHOD = "participant-cluster bootstrap (BCa, {} resamples) of REML"
+METHOD = "participant-cluster bootstrap (BCa, {} resamples) of REML, raters fixed"
 RESAMPLES = 500
 """Likelihoods are maximised in each."""
-LARGEST = 8.0
-"""Of log(1 + ratio): a subject's or rater's variance is at most 3,000 times the residual's."""
-EXACT, ROUGH = (12, 40), (4, 20)
-"""Times that each ratio is found with the other fixed, and golden sections each time; a resample
-need not be known to more digits than its neighbours differ in."""
-GOLDEN = (np.sqrt(5) - 1) / 2
+LARGEST = 14.0
+"""Of log(1 + ratio): where a variance is a million times the residual's, nothing is residual."""
+START = np.log1p([0.0, 0.1, 0.5, 2.0, 10.0, 100.0])
+"""Values of log(1 + ratio) from which the best pair is taken to begin with."""
+STEPS = 60
+"""Newton steps at most; most tables need six."""
+SHIFT = 1e-4
+"""Distance of the differences that stand for derivatives."""
+ENOUGH = 1e-6
+"""A shorter step of log(1 + ratio) ends the search."""
+ZERO = 1e-12
+"""A sum of squares below this share of the values' is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +55,11 @@ class Components:
     """Of what is left."""
 
 
-def mixed_components(scores: Array, weights: Array, effort: tuple[int, int] = EXACT) -> Components:
+def mixed_components(scores: Array, weights: Array) -> Components:
     """Estimate the variance components for each row of subject weights.
+
+    All are NaN where nothing is residual: where raters differ by no more than a constant the
+    likelihood has no maximum.
 
     Parameters
     ----------
@@ -57,8 +67,6 @@ def mixed_components(scores: Array, weights: Array, effort: tuple[int, int] = EX
         NaN where not rated.
     weights : numpy.ndarray, shape (n_weightings, n_subjects)
         How often each subject counts.
-    effort
-        Rounds and steps of the search.
 
     References
     ----------
@@ -66,19 +74,11 @@ def mixed_components(scores: Array, weights: Array, effort: tuple[int, int] = EX
     Searle SR, Casella G, McCulloch CE (1992). Variance Components, ch. 6.
     """
     sums = _Sums(scores, weights)
-    n = len(weights)
-    low, high = np.zeros(n), np.full(n, LARGEST)
-    subjects, raters = np.ones(n), np.zeros(n)
-    rounds, steps = effort
-    for _ in range(rounds):
-        subjects = _golden(partial(_swapped, sums.deviance, raters), low, high, steps)
-        raters = _golden(partial(sums.deviance, subjects), low, high, steps)
+    subjects, raters = _minimised(sums, len(weights)).T
     residual = sums.residual(subjects, raters)
+    none = np.maximum(subjects, raters) > LARGEST - SHIFT
+    residual = np.where(none, np.nan, residual)
     return Components(np.expm1(subjects) * residual, np.expm1(raters) * residual, residual)
-
-
-def _swapped(function: Callable[[Array, Array], Array], second: Array, first: Array) -> Array:
-    return function(first, second)
 
 
 def mixed_estimates(
@@ -104,12 +104,14 @@ def mixed_estimates(
         why = f"undefined: needs 2 subjects rated twice, has {int(twice.sum())}"
     elif np.nanmax(scores) == np.nanmin(scores):
         why = "undefined: all ratings are the same"
+    own, whose = scores[rated.any(axis=1)], clusters[rated.any(axis=1)]
+    values = {} if why else _coefficients(own, np.ones((1, len(own))))
+    if not why and np.isnan(values[names[0]][0]):
+        why = "undefined: raters differ by no more than a constant, and nothing is residual"
     if why:
         return [Estimate(name, n_subjects, n_raters, note=why) for name in names]
-    own, whose = scores[rated.any(axis=1)], clusters[rated.any(axis=1)]
     # numbered again without gaps
     numbered = np.unique(whose, return_inverse=True)[1]
-    values = _coefficients(own, np.ones((1, len(own))))
     found = cluster_resamples(partial(_coefficients, own), numbered, n_resamples, seed)
     rows = []
     for name in names:
@@ -125,7 +127,7 @@ def mixed_estimates(
 
 
 def _coefficients(scores: Array, weights: Array) -> dict[str, Array]:
-    found = mixed_components(scores, weights, EXACT if len(weights) == 1 else ROUGH)
+    found = mixed_components(scores, weights)
     consistent = found.subjects + found.residual
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
@@ -183,28 +185,56 @@ class _Sums:
     def deviance(self, subjects: Array, raters: Array) -> Array:
         """Give -2 log restricted likelihood, but for a constant, at the best residual variance."""
         squares, logs = self._solved(subjects, raters)
-        tiny = np.finfo(float).tiny
-        return (self.n_ratings - 1) * np.log(np.maximum(squares, tiny)) + logs
+        least = np.maximum(ZERO * self.q.sum(axis=1), np.finfo(float).tiny)
+        found = (self.n_ratings - 1) * np.log(np.maximum(squares, least)) + logs
+        return np.asarray(found)
 
     def residual(self, subjects: Array, raters: Array) -> Array:
         """Residual variance at those ratios."""
         return self._solved(subjects, raters)[0] / (self.n_ratings - 1)
 
 
-def _golden(function: Callable[[Array], Array], low: Array, high: Array, steps: int) -> Array:
-    """Minimise for each weighting at once between the ends; an end itself may be the minimum."""
-    a, b = low, high
-    c, d = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
-    fc, fd = function(c), function(d)
-    for _ in range(steps):
-        left = fc < fd
-        a, b = np.where(left, a, c), np.where(left, d, b)
-        new = np.where(left, b - GOLDEN * (b - a), a + GOLDEN * (b - a))
-        value = function(new)
-        c, d = np.where(left, new, d), np.where(left, c, new)
-        fc, fd = np.where(left, value, fd), np.where(left, fc, value)
-    found, best = (a + b) / 2, np.minimum(fc, fd)
-    for end in (low, high):
-        value = function(end)
-        found, best = np.where(value < best, end, found), np.minimum(value, best)
-    return np.asarray(found)
+Deviance = Callable[[Array, Array], Array]
+
+
+def _minimised(sums: _Sums, n: int) -> Array:
+    """Find log(1 + ratio) of subjects and of raters for each of n weightings, shape (n, 2).
+
+    Newton's steps from the best of a few starts, shortened (Levenberg) where they do not go down.
+    A ratio at an end, where the slope points outwards, stays there.
+    """
+    starts = np.array(list(product(START, repeat=2)))
+    tried = np.stack([sums.deviance(*np.repeat(one[:, None], n, axis=1)) for one in starts])
+    at, best = starts[tried.argmin(axis=0)], tried.min(axis=0)
+    damping = np.full(n, 1e-3)
+    for _ in range(STEPS):
+        step = _newton(sums.deviance, at, damping)
+        new = np.clip(at + step, 0.0, LARGEST)
+        value = sums.deviance(*new.T)
+        down = value <= best
+        moved = np.where(down[:, None], np.abs(new - at), np.abs(step))
+        at, best = np.where(down[:, None], new, at), np.where(down, value, best)
+        damping = np.clip(np.where(down, damping / 10, damping * 10), 1e-9, 1e9)
+        if moved.max() < ENOUGH:
+            break
+    return np.asarray(at)
+
+
+def _newton(deviance: Deviance, at: Array, damping: Array) -> Array:
+    """One damped step of each row, from derivatives by differences."""
+    u, v = at.T
+    places = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1)]
+    d = {(i, j): deviance(u + i * SHIFT, v + j * SHIFT) for i, j in places}
+    slope = np.stack([d[1, 0] - d[-1, 0], d[0, 1] - d[0, -1]], axis=1) / (2 * SHIFT)
+    uu = (d[1, 0] - 2 * d[0, 0] + d[-1, 0]) / SHIFT**2
+    vv = (d[0, 1] - 2 * d[0, 0] + d[0, -1]) / SHIFT**2
+    uv = (d[1, 1] + d[-1, -1] - 2 * d[0, 0]) / (2 * SHIFT**2) - (uu + vv) / 2
+    held = ((at <= 0) & (slope > 0)) | ((at >= LARGEST) & (slope < 0))
+    slope = np.where(held, 0.0, slope)
+    uv = np.where(held.any(axis=1), 0.0, uv)
+    # eigenvalues turned positive, so that every step points downhill
+    curved = np.stack([np.stack([uu, uv], axis=1), np.stack([uv, vv], axis=1)], axis=1)
+    sizes, axes = np.linalg.eigh(curved)
+    sizes = np.abs(sizes) + (damping * (1 + np.abs(sizes).max(axis=1)))[:, None]
+    along = (axes * slope[:, :, None]).sum(axis=1) / sizes
+    return np.asarray(-(axes * along[:, None, :]).sum(axis=2))

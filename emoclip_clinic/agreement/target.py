@@ -14,12 +14,13 @@ from emoclip_clinic.agreement.bootstrap import Resampled, cluster_resamples
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.scores import rating_table
 
-__all__ = ["COLUMNS", "Target", "as_row", "of_targets", "redrawn", "resampled"]
+__all__ = ["ALIKE", "COLUMNS", "Target", "as_row", "of_targets", "redrawn", "resampled"]
 
 COLUMNS = [
     *("scale", "target", "kind", "statistic", "value", "ci_low", "ci_high"),
     *("n_subjects", "n_participants", "n_raters", "method", "note"),
 ]
+ALIKE = "visits of one person counted as independent: the interval is too short"
 BOOTSTRAP = "participant-cluster bootstrap (BCa, {} resamples), raters fixed"
 
 Array = NDArray[np.float64]
@@ -73,8 +74,14 @@ def redrawn(row: Estimate, drawn: Resampled | None, n_resamples: int) -> Estimat
     if drawn is None or np.isnan(row.value):
         return row
     low, high = drawn.interval()
-    none = "no interval: too few participants or values" if np.isnan(low) else ""
-    return replace(row, ci_low=low, ci_high=high, note=join_notes(none, row.note))
+    none = "no interval: it is the same in all resamples, or there are too few participants"
+    # what was said of another interval does not hold for this one
+    kept = [
+        part for part in row.note.split("; ") if not part.startswith(("no interval", "interval"))
+    ]
+    return replace(
+        row, ci_low=low, ci_high=high, note=join_notes(none if np.isnan(low) else "", *kept)
+    )
 
 
 def as_row(row: Estimate, whose: Any) -> dict[str, Any]:

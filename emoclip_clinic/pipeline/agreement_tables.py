@@ -66,6 +66,11 @@ class Case:
         return {name: value for name, value in self.options.items() if name != "model"}
 
     @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Lowest and highest value of each item."""
+        return {item.code: (item.minimum, item.maximum) for item in self.rated.scale.items}
+
+    @property
     def dates(self) -> pd.Series | None:
         """Date of each visit's rating (index participant, session, rater); None without dates."""
         table = self.rated.ratings
@@ -148,8 +153,8 @@ def _groups(case: Case) -> pd.DataFrame:
 
 
 TABLES: Mapping[str, Callable[[Case], pd.DataFrame]] = {
-    "reliability": lambda case: reliability(case.scored, **case.of_raters),
-    "pairs": lambda case: rater_pairs(case.scored, **case.of_raters),
+    "reliability": lambda case: reliability(case.scored, ranges=case.ranges, **case.of_raters),
+    "pairs": lambda case: rater_pairs(case.scored, ranges=case.ranges, **case.of_raters),
     "raters": lambda case: rater_diagnostics(case.scored, case.dates, **case.of_raters),
     "limits": lambda case: limit_forms(case.scored, case.predicted, **case.options),
     "equivalence": _equivalence,
