@@ -218,7 +218,9 @@ def rater_pairs(
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
-def _of_pair(one: Target, pair: list[int], n_resamples: int, seed: int) -> Iterator[dict[str, Any]]:
+def _of_pair(
+    one: Target, pair: list[int], categories: Array | None, n_resamples: int, seed: int
+) -> Iterator[dict[str, Any]]:
     scores, whose = one.complete(pair)
     n = len(scores)
     note = "the two rated nothing in common" if not n else ""
