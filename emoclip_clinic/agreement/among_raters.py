@@ -27,6 +27,7 @@ from emoclip_clinic.agreement.target import (
     COLUMNS,
     Target,
     as_row,
+    estimated,
     of_targets,
     redrawn,
     resampled,
@@ -119,9 +120,7 @@ def _within(one: Target, n_resamples: int, seed: int) -> dict[str, Any]:
         why = f"undefined: needs 2 visits that 2 raters scored, has {len(scores)}"
         return as_row(replace(row, note=why), whose)
     numbers = partial(_close_pairs, scores)
-    value = float(numbers(np.ones((1, len(scores))))[row.name][0])
-    drawn = resampled(numbers, whose, n_resamples, seed)[row.name]
-    return as_row(redrawn(replace(row, value=value), drawn, n_resamples), whose)
+    return next(estimated(numbers, whose, row.n_raters, n_resamples, seed))
 
 
 def _close_pairs(scores: Array, weights: Array) -> dict[str, Array]:
@@ -231,13 +230,7 @@ def _of_pair(
     alike = ALIKE if len(set(whose)) < n else ""
     rho = rank_estimate(x, y)
     yield as_row(replace(rho, note=join_notes(rho.note, alike)), whose)
-    numbers = partial(weighted_distance, x, y)
-    drawn = resampled(numbers, whose, n_resamples, seed)
-    for name, value in numbers(np.ones((1, n))).items():
-        yield as_row(
-            redrawn(Estimate(name, n, 2, value=float(value[0])), drawn.get(name), n_resamples),
-            whose,
-        )
+    yield from estimated(partial(weighted_distance, x, y), whose, 2, n_resamples, seed)
     if one.kind != "item":
         return
     tidy = one.tidy(pair)

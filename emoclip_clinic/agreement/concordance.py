@@ -28,6 +28,7 @@ __all__ = [
     "spearman",
     "weighted_concordance",
     "weighted_distance",
+    "weighted_line",
 ]
 
 NORMAL = float(special.ndtri((1 + LEVEL) / 2))
@@ -183,6 +184,23 @@ def weighted_distance(
             "RMSE": np.sqrt(weights @ apart**2 / n),
             "within 1 point": weights @ (apart <= 1 + ZERO).astype(float) / n,
         }
+
+
+def weighted_line(
+    x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Intercept and slope of y on x by least squares, for each row of subject weights.
+
+    NaN where the x of a resample do not differ. Shapes as in `weighted_concordance`.
+    """
+    columns = np.column_stack([np.ones_like(x), x, y, x**2, x * y])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        n, sx, sy, sxx, sxy = (weights @ columns).T
+        mx, my = sx / n, sy / n
+        spread = sxx / n - mx**2
+        slope = np.where(spread > ZERO * np.maximum(sxx / n, ZERO), sxy / n - mx * my, np.nan)
+        slope = slope / spread
+    return my - slope * mx, slope
 
 
 def _mae(x: NDArray[np.float64], y: NDArray[np.float64], note: str = "") -> Estimate:

@@ -24,10 +24,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from emoclip_clinic.agreement.concordance import weighted_line
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.limits import Z, limits_estimates
 from emoclip_clinic.agreement.scores import KEYS, model_scores
-from emoclip_clinic.agreement.target import COLUMNS, as_row, of_targets, redrawn, resampled
+from emoclip_clinic.agreement.target import COLUMNS, as_row, estimated, of_targets
 
 __all__ = ["FORMS", "LIMIT_COLUMNS", "limit_forms"]
 
@@ -124,25 +125,18 @@ def _forms(scores: pd.DataFrame, n_resamples: int, seed: int) -> Iterator[dict[s
     drawn = {
         "repeated measures": partial(_repeated, x - y, whose),
         "non-parametric": partial(_percentiles, x - y),
-        "proportional bias": partial(_slope, (x + y) / 2, x - y),
+        "proportional bias": partial(_line, (x + y) / 2, x - y),
     }
+    few = f"{n} visits: percentiles of fewer than {FEWEST} are near the extremes"
+    notes = {"non-parametric": few if n < FEWEST else ""}
+    undefined = {"repeated measures": f"needs 2 participants, has {len(set(whose))}"}
     for form, numbers in drawn.items():
-        values = numbers(np.ones((1, n)))
-        again = resampled(numbers, whose, n_resamples, seed)
-        for name, value in values.items():
-            note = _why(form, value[0], n, len(set(whose)))
-            row = Estimate(name, n, 2, value=float(value[0]), note=note)
-            yield {"form": form, **as_row(redrawn(row, again.get(name), n_resamples), whose)}
-
-
-def _why(form: str, value: float, n: int, n_people: int) -> str:
-    if form == "non-parametric" and n < FEWEST:
-        return f"{n} visits: percentiles of fewer than {FEWEST} are near the extremes"
-    if np.isnan(value) and form == "repeated measures":
-        return f"undefined: needs 2 participants, has {n_people}"
-    if np.isnan(value):
-        return "undefined: the means of the pairs do not differ"
-    return ""
+        found_again = estimated(
+            numbers, whose, 2, n_resamples, seed,
+            undefined=undefined.get(form, "the means of the pairs do not differ"),
+            note=notes.get(form, ""),
+        )  # fmt: skip
+        yield from ({"form": form, **row} for row in found_again)
 
 
 def _relative(x: Array, y: Array, note: str, *, ratio: bool) -> list[Estimate]:
@@ -206,11 +200,6 @@ def _at(values: Array, ends: Array, place: Array) -> Array:
     return np.asarray(values[np.minimum(index, len(values) - 1)])
 
 
-def _slope(mean: Array, difference: Array, weights: Array) -> dict[str, Array]:
-    n = weights.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mx, my = weights @ mean / n, weights @ difference / n
-        xx = weights @ mean**2 / n - mx**2
-        slope = (weights @ (mean * difference) / n - mx * my) / xx
-        slope = np.where(xx > 1e-12 * np.maximum(mx**2, 1), slope, np.nan)
-    return {"intercept": my - slope * mx, "slope": slope}
+def _line(mean: Array, difference: Array, weights: Array) -> dict[str, Array]:
+    intercept, slope = weighted_line(mean, difference, weights)
+    return {"intercept": intercept, "slope": slope}

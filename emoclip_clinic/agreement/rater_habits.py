@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from emoclip_clinic.agreement.concordance import weighted_line
 from emoclip_clinic.agreement.estimates import Estimate
-from emoclip_clinic.agreement.target import COLUMNS, Target, as_row, of_targets, redrawn, resampled
+from emoclip_clinic.agreement.target import COLUMNS, Target, as_row, estimated, of_targets
 
 __all__ = ["RATER_COLUMNS", "rater_diagnostics"]
 
@@ -83,27 +83,17 @@ def _of_rater(
         return
     mean = np.nanmean(others[there], axis=1)
     x, when, whose = own[there], years[there], one.people[there]
-    parts = {names[0]: (x, mean, when), names[1]: (x, mean, when)}
+    yield from estimated(
+        partial(_habits, x, mean), whose, 1 + n_others, n_resamples, seed,
+        undefined="the others' mean does not differ between visits",
+    )  # fmt: skip
     dated = ~np.isnan(when)
-    blank = Estimate(names[2], int(dated.sum()), 1 + n_others)
-    for name in parts:
-        numbers = partial(_habits, x, mean)
-        value = float(numbers(np.ones((1, len(x))))[name][0])
-        drawn = resampled(numbers, whose, n_resamples, seed)
-        row = Estimate(name, len(x), 1 + n_others, value=value)
-        if np.isnan(value):
-            row = replace(row, note="undefined: the others' mean does not differ between visits")
-        yield as_row(redrawn(row, drawn.get(name), n_resamples), whose)
     if dated.sum() < 3 or np.ptp(when[dated]) == 0:
         why = "undefined: the ratings have no dates, or all have one"
-        yield as_row(replace(blank, note=why), [])
+        yield as_row(Estimate(names[2], int(dated.sum()), 1 + n_others, note=why), [])
         return
-    slope = partial(_slope, when[dated], (x - mean)[dated])
-    value = float(slope(np.ones((1, int(dated.sum()))))[names[2]][0])
-    drawn = resampled(slope, whose[dated], n_resamples, seed)
-    yield as_row(
-        redrawn(replace(blank, value=value), drawn.get(names[2]), n_resamples), whose[dated]
-    )
+    drift = partial(_drift, when[dated], (x - mean)[dated])
+    yield from estimated(drift, whose[dated], 1 + n_others, n_resamples, seed)
 
 
 def _habits(x: Array, others: Array, weights: Array) -> dict[str, Array]:
@@ -118,10 +108,5 @@ def _habits(x: Array, others: Array, weights: Array) -> dict[str, Array]:
         return {"leniency": weights @ (x - others) / n, "spread ratio": ratio}
 
 
-def _slope(when: Array, difference: Array, weights: Array) -> dict[str, Array]:
-    n = weights.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mx, my = weights @ when / n, weights @ difference / n
-        xx = weights @ when**2 / n - mx**2
-        slope = (weights @ (when * difference) / n - mx * my) / xx
-        return {"drift a year": np.where(xx > 1e-12, slope, np.nan)}
+def _drift(when: Array, difference: Array, weights: Array) -> dict[str, Array]:
+    return {"drift a year": weighted_line(when, difference, weights)[1]}

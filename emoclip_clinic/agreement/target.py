@@ -14,7 +14,16 @@ from emoclip_clinic.agreement.bootstrap import Resampled, cluster_resamples
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.scores import rating_table
 
-__all__ = ["ALIKE", "COLUMNS", "Target", "as_row", "of_targets", "redrawn", "resampled"]
+__all__ = [
+    "ALIKE",
+    "COLUMNS",
+    "Target",
+    "as_row",
+    "estimated",
+    "of_targets",
+    "redrawn",
+    "resampled",
+]
 
 COLUMNS = [
     *("scale", "target", "kind", "statistic", "value", "ci_low", "ci_high"),
@@ -66,6 +75,34 @@ def resampled(
 ) -> dict[str, Resampled]:
     """Resample the participants; `whose` has that of each subject."""
     return cluster_resamples(numbers, pd.factorize(whose)[0], n_resamples, seed)
+
+
+def estimated(
+    numbers: Numbers,
+    whose: NDArray[np.object_],
+    n_raters: int,
+    n_resamples: int,
+    seed: int,
+    *,
+    undefined: str = "",
+    note: str = "",
+) -> Iterator[dict[str, Any]]:
+    """Give a row for each statistic, with the interval of resampled participants.
+
+    Parameters
+    ----------
+    numbers
+        Of the subjects whose participants `whose` has.
+    undefined
+        Why a statistic may be undefined.
+    note
+        What is to be known of all of them.
+    """
+    drawn = resampled(numbers, whose, n_resamples, seed)
+    for name, found in drawn.items():
+        why = f"undefined: {undefined}" if np.isnan(found.value) else ""
+        row = Estimate(name, len(whose), n_raters, value=found.value, note=join_notes(why, note))
+        yield as_row(redrawn(row, found, n_resamples), whose)
 
 
 def redrawn(row: Estimate, drawn: Resampled | None, n_resamples: int) -> Estimate:

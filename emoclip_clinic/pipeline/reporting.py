@@ -10,7 +10,7 @@ from emoclip_clinic import files
 from emoclip_clinic import report as pdf
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.files import sha256_bytes
-from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.agreeing import agree
 from emoclip_clinic.pipeline.persons import of_person
 from emoclip_clinic.pipeline.report_files import read_logo, write_tables
@@ -26,7 +26,7 @@ from emoclip_clinic.regression.archive import FILES
 from emoclip_clinic.report.checklists import FOLDER, check_answers
 from emoclip_clinic.resources import find, names
 from emoclip_clinic.scan import safe_id
-from emoclip_clinic.study import Study
+from emoclip_clinic.study import Stamp, Study
 
 __all__ = ["report"]
 
@@ -54,6 +54,7 @@ class _Asked:
         return f"report-{self.slug}" + f"-{safe_id(self.participant)}" * bool(self.participant)
 
 
+@alone
 def report(
     study: Study,
     scale_id: str,
@@ -100,14 +101,14 @@ def report(
         )
     if participant and cohort:
         raise StudyError("a report is of a cohort or of a participant: give one of the two.")
-    usual = PARTICIPANT if participant else study.settings.report.template
+    look = study.settings.report
+    usual = PARTICIPANT if participant else look.template
     asked = _Asked(scale_id, cohort, participant, named, template or usual)
-    check_answers(study.settings.report.answers, study.path)
+    # before anything takes time
+    check_answers(look.answers, study.path)
+    layout, logo = pdf.load_template(asked.template, study.path, look.language), read_logo(study)
     agreed = agree(study, scale_id, cohort=cohort, progress=progress)
     label = str(record["settings"]["encoder"])
-    look = study.settings.report
-    layout = pdf.load_template(asked.template, study.path, look.language)
-    logo = read_logo(study)
     inputs = [
         *agreed.written,
         *_inputs(study, asked, label),
@@ -124,20 +125,8 @@ def report(
     written = _outputs(study, asked)
     if not (fresh := study.is_fresh(stamp)):
         progress("report", 0, 1)
-        rated = read_rated(study, scale_id)
-        data = gather(study, rated, cohort, agreed.written[0], label, stamp.inputs)
-        font = str(study.path / look.font) if look.font else ""
-        data = replace(data, logo=logo, font=font)
-        tables = {"performance": data.performance, "profile": data.tables["profile"]}
-        if participant:
-            data = of_person(study, rated, data, participant, label, named=named)
-            tables = {"predictions": data.person.scores} if data.person else {}
-        document, printed = pdf.make(data, layout)
-        files.write_bytes(written[0], document)
-        for path in written[1:]:
-            files.write_csv(path, tables[path.stem.rpartition("_")[2]])
-        if not participant:
-            written += write_tables(written[0], data, layout, printed, study.path)
+        data = _data(study, asked, agreed.written[0], label, stamp)
+        written = _write(study, written, replace(data, logo=logo), layout)
         study.record(stamp, written)
         progress("report", 1, 1)
     return StageResult(
@@ -147,6 +136,35 @@ def report(
         notes=agreed.notes,
         fresh=fresh and agreed.fresh,
     )
+
+
+def _data(
+    study: Study, asked: _Asked, agreement_csv: Path, label: str, stamp: Stamp
+) -> pdf.ReportData:
+    """Gather what the report says, of the cohort or of one participant."""
+    rated = read_rated(study, asked.scale_id)
+    data = gather(study, rated, asked.cohort, agreement_csv, label, stamp.inputs)
+    font = study.settings.report.font
+    data = replace(data, font=str(study.path / font) if font else "")
+    if not asked.participant:
+        return data
+    return of_person(study, rated, data, asked.participant, label, named=asked.named)
+
+
+def _write(
+    study: Study, targets: list[Path], data: pdf.ReportData, layout: pdf.Template
+) -> list[Path]:
+    """Write the PDF, the first of the targets, and the tables; give every file."""
+    document, printed = pdf.make(data, layout)
+    files.write_bytes(targets[0], document)
+    tables = {"performance": data.performance, "profile": data.tables["profile"]}
+    if data.person:
+        tables = {"predictions": data.person.scores}
+    for path in targets[1:]:
+        files.write_csv(path, tables[path.stem.rpartition("_")[2]])
+    if data.person:
+        return targets
+    return [*targets, *write_tables(targets[0], data, layout, printed, study.path)]
 
 
 def _inputs(study: Study, asked: _Asked, label: str) -> Iterable[Path]:
