@@ -22,6 +22,7 @@ from emoclip_clinic.pipeline.sources import (
     scale_file,
     stale_predictions,
 )
+from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.study import Study
 
 __all__ = ["agree", "agree_stage"]
@@ -140,7 +141,7 @@ def _result(study: Study, scale_id: str, slug: str, source: Path, fresh: bool) -
         if has_model
         else ["no predictions yet: the raters are compared alone"]
     )
-    who = f"{record.get('n_raters')} raters{' and the model' if has_model else ''}"
+    who = counted(int(record.get("n_raters", 0)), "rater") + " and the model" * has_model
     path = study.agreement_dir(slug) / "equivalence.csv"
     compared = pd.read_csv(path, keep_default_na=False, na_values=[""]) if path.is_file() else None
     return StageResult(

@@ -69,6 +69,8 @@ def comparison_words(table: pd.DataFrame) -> tuple[str, ...]:
             "good as another clinician is not tested."
         )
         return what, none
+    if tested["p_corrected"].isna().all():
+        return what, f"Nothing could be tested against the margin: {tested['note'].iloc[0]}."
     names = ", ".join(tested.loc[tested["p_corrected"] <= ALPHA, "target"]) or "no target"
     found = (
         f"Not inferior by the margin of {tested['margin'].iloc[0]:g}, corrected for the number of "

@@ -340,3 +340,31 @@ def test_a_study_is_for_its_owner_alone(cli: Type, tmp_path: Path) -> None:
         os.umask(mask)
     for path in (tmp_path / "new", *(tmp_path / "new").rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_one_rater_is_told_why_nothing_could_be_tested(cli: Type, study: Path) -> None:
+    """A margin needs a ceiling; the model is compared with the rater all the same."""
+    table = make_ratings()
+    rate(study, table[table["rater"] == table["rater"].iloc[0]])
+    settings = (study / "study.toml").read_text()
+    (study / "study.toml").write_text(settings.replace("[agree]", "[agree]\nmargin = 0.1"))
+    assert cli("fit", "--scale", "cains", "--study", study).code in {0, 3}
+    answer = cli("agree", "--scale", "cains", "--study", study)
+    said = " ".join(answer.err.split())
+    assert "Nothing could be tested against the margin: undefined: one rater" in said
+    assert "agree: 1 rater and the model" in said
+
+
+def test_a_logo_and_a_font_that_are_absent_are_named(cli: Type, study: Path) -> None:
+    """Before anything is computed; a file that is no picture, too."""
+    assert cli("fit", "--scale", "cains", "--study", study).code == 0
+    settings = (study / "study.toml").read_text()
+    for key, name, words in (
+        ("logo", "logo.png", "report: logo: there is no file"),
+        ("logo", "ratings.csv", "is neither a PNG nor a JPEG file"),
+        ("font", "own.ttf", "report: font: there is no file"),
+    ):
+        (study / "study.toml").write_text(f'{settings}\n[report]\n{key} = "{name}"\n')
+        answer = cli("report", "--scale", "cains", "--study", study)
+        assert answer.code == 1
+        assert words in " ".join(answer.err.split())
