@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from emoclip_clinic.agreement import icc
-from emoclip_clinic.agreement.reliability import FORMS, weighted_icc, weighted_sem
+from emoclip_clinic.agreement.reliability import (
+    FORMS,
+    icc_estimates,
+    icc_values,
+    weighted_icc,
+    weighted_sem,
+)
 from emoclip_clinic.errors import RatingsError
 
 whole_points = hnp.arrays(
@@ -108,6 +114,16 @@ def test_fast_icc_equals_pingouin_on_repeated_subjects(scores: np.ndarray, data:
     slow = by_name(np.repeat(scores, counts, axis=0))
     for name, values in fast.items():
         assert values[0] == pytest.approx(slow.value[name], abs=1e-9, nan_ok=True)
+
+
+@given(whole_points)
+@settings(max_examples=30, deadline=None)
+def test_values_alone_are_those_of_the_estimates(scores: np.ndarray) -> None:
+    """To 1e-9, and undefined for the same forms."""
+    values = {row.name: row for row in icc_values(scores)}
+    for row in icc_estimates(scores):
+        assert values[row.name].value == pytest.approx(row.value, abs=1e-9, nan_ok=True)
+        assert values[row.name].note or np.isfinite(values[row.name].value)
 
 
 @given(whole_points, st.randoms(use_true_random=False))

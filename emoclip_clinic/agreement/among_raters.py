@@ -21,7 +21,12 @@ from emoclip_clinic.agreement.categorical import (
 from emoclip_clinic.agreement.concordance import rank_estimate, weighted_distance
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.mixed import mixed_estimates
-from emoclip_clinic.agreement.reliability import icc_estimates, weighted_icc, weighted_sem
+from emoclip_clinic.agreement.reliability import (
+    icc_estimates,
+    icc_values,
+    weighted_icc,
+    weighted_sem,
+)
 from emoclip_clinic.agreement.target import (
     ALIKE,
     COLUMNS,
@@ -90,8 +95,8 @@ def _of_scores(one: Target, n_resamples: int, seed: int) -> Iterator[dict[str, A
     scores, whose = one.complete(everyone)
     dropped = len(one.scores) - len(scores)
     note = f"{dropped} of {len(one.scores)} visits dropped: incomplete" if dropped else ""
-    forms = icc_estimates(scores, note)
     again = len(set(whose)) < len(whose)
+    forms = icc_values(scores, note) if again else icc_estimates(scores, note)
     numbers = partial(_score_statistics, scores)
     drawn = resampled(numbers, whose, n_resamples, seed) if len(scores) else {}
     for row in forms:

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from emoclip_clinic.agreement.designs import complete, wide
 from emoclip_clinic.agreement.estimates import Estimate, join_notes, to_table
 
-__all__ = ["FORMS", "icc", "icc_estimates", "mean_squares", "weighted_icc", "weighted_sem"]
+__all__ = [
+    "FORMS",
+    "icc",
+    "icc_estimates",
+    "icc_values",
+    "mean_squares",
+    "weighted_icc",
+    "weighted_sem",
+]
 
 FORMS = ["ICC(1,1)", "ICC(A,1)", "ICC(C,1)", "ICC(1,k)", "ICC(A,k)", "ICC(C,k)"]
 """McGraw and Wong's names, in pingouin's order."""
@@ -26,6 +34,7 @@ DETECTABLE = 1.96 * np.sqrt(2)
 
 METHOD = "F-based interval (McGraw & Wong 1996)"
 
+NO_INTERVAL = np.full(2, np.nan)
 ZERO = 1e-12
 """A sum of squares below this share of the values' is rounding, and counts as 0."""
 
@@ -76,6 +85,23 @@ def icc(ratings: pd.DataFrame) -> pd.DataFrame:
     return to_table(icc_estimates(scores.to_numpy(), note))
 
 
+def icc_values(scores: NDArray[np.float64], note: str = "") -> list[Estimate]:
+    """Estimate the six forms without intervals, from a complete table (subjects, raters).
+
+    For who makes intervals by resampling: the values are those of `icc_estimates`, sooner.
+    """
+    n_subjects, n_raters = scores.shape
+    blank = Estimate("", n_subjects, n_raters, note=join_notes(_constant_raters(scores), note))
+    if reason := _undefined(scores):
+        blank = replace(blank, note=join_notes(reason, note))
+        return [replace(blank, name=form) for form in FORMS]
+    values = weighted_icc(scores, np.ones((1, n_subjects)))
+    return [
+        _estimate(replace(blank, name=form, value=_zero(values[form][0])), NO_INTERVAL, True)
+        for form in FORMS
+    ]
+
+
 def icc_estimates(scores: NDArray[np.float64], note: str = "") -> list[Estimate]:
     """Estimate the six forms from a complete table of shape (subjects, raters)."""
     n_subjects, n_raters = scores.shape
@@ -103,6 +129,10 @@ def _zero(value: float) -> float:
 
 def _estimate(row: Estimate, interval: NDArray[np.float64], has_error: bool) -> Estimate:
     low, high = map(float, interval)
+    if not np.isfinite(row.value) and interval is NO_INTERVAL:
+        why = "undefined: subjects' means do not differ, or raters disagree more than by chance"
+        note = join_notes(why, row.note)
+        return replace(row, value=np.nan, note=note)
     if not np.isfinite(row.value):
         note = join_notes("undefined: the subjects' mean ratings do not differ", row.note)
         return replace(row, value=np.nan, note=note)
@@ -110,6 +140,8 @@ def _estimate(row: Estimate, interval: NDArray[np.float64], has_error: bool) -> 
         # stepping ICC(A,1) up to k raters has a pole at -1 / (k - 1)
         note = join_notes("undefined: raters disagree more than by chance", row.note)
         return replace(row, value=np.nan, note=note)
+    if interval is NO_INTERVAL:
+        return row
     if not has_error or not np.isfinite([low, high]).all():
         note = join_notes("no interval: raters differ by no more than a constant", row.note)
         return replace(row, note=note)

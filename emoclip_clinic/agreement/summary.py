@@ -20,7 +20,7 @@ hand, while the F-based one of ICC(A,1) allows for other raters of their kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -36,7 +36,7 @@ from emoclip_clinic.agreement.concordance import (
 )
 from emoclip_clinic.agreement.estimates import Estimate, join_notes
 from emoclip_clinic.agreement.limits import limits_estimates, weighted_limits
-from emoclip_clinic.agreement.reliability import icc_estimates, weighted_icc
+from emoclip_clinic.agreement.reliability import icc_estimates, icc_values, weighted_icc
 from emoclip_clinic.agreement.scores import KEYS, model_scores, rating_table
 
 __all__ = ["COLUMNS", "STATISTICS", "agree"]
@@ -213,9 +213,10 @@ def _rows(
     every = some & ~missing.any(axis=1)
     scores, clusters = comparison.scores[every], pd.factorize(participants[every])[0]
     n_participants = len(set(clusters))
+    again = n_participants < len(scores)
     departure = None if comparison.departure is None else comparison.departure[every]
-    estimates = _estimates(scores, comparison, departure)
-    if n_participants < len(scores) and any(np.isfinite(row.value) for row in estimates):
+    estimates = _estimates(scores, comparison, departure, icc_values if again else icc_estimates)
+    if again and any(np.isfinite(row.value) for row in estimates):
         weighted = partial(_weighted, scores, comparison, departure)
         intervals = cluster_intervals(weighted, clusters, n_resamples, seed)
         method = f"participant-cluster bootstrap (BCa, {n_resamples} resamples), raters fixed"
@@ -239,17 +240,20 @@ def _rows(
 
 
 def _estimates(
-    scores: NDArray[np.float64], comparison: Comparison, departure: NDArray[np.float64] | None
+    scores: NDArray[np.float64],
+    comparison: Comparison,
+    departure: NDArray[np.float64] | None,
+    icc: Callable[[NDArray[np.float64]], list[Estimate]],
 ) -> list[Estimate]:
     if not comparison.difference:
-        found = icc_estimates(scores)
+        found = icc(scores)
     else:
         x, y = scores[:, 0], scores[:, 1]
         limits = [
             replace(row, note=join_notes(comparison.difference, row.note))
             for row in limits_estimates(x, y)
         ]
-        found = [*icc_estimates(scores[:, :2]), *concordance_estimates(x, y), *limits]
+        found = [*icc(scores[:, :2]), *concordance_estimates(x, y), *limits]
         if departure is not None:
             found += [_pearson_of_model(departure, y)]
     # of two rows of a name the later
