@@ -31,7 +31,7 @@ def test_a_wheel_holds_all_that_is_needed(tmp_path: Path) -> None:
     )  # fmt: skip
     shipped = sorted(path.stem for path in (ROOT / "protocols" / "scales").glob("*.toml"))
     assert run.stdout.splitlines() == [
-        f"{' '.join(shipped)} cohort",
+        f"{' '.join(shipped)} cohort participant",
         "True",
         "Positive and Negative Syndrome Scale",
     ]
