@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ClinicError",
+    "DatasetError",
     "EncoderError",
     "RatingsError",
     "RecordingError",
@@ -32,6 +33,10 @@ class RecordingError(ClinicError):
 
 class EncoderError(ClinicError):
     """Weights that are missing, damaged or of another architecture."""
+
+
+class DatasetError(ClinicError):
+    """A dataset of clips that is not laid out as released, or a fold it does not have."""
 
 
 class ScaleError(ClinicError):

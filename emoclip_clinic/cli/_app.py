@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from emoclip_clinic.study import Study
 
 __all__ = [
-    "ClusterOption", "DeviceOption", "EncoderOption", "FolderArgument", "PatternOption",
-    "ScaleOption", "Screen", "WeightsOption", "app", "command", "keep_inside", "runner_of",
-    "screen",
+    "ClusterOption", "DataOption", "DatasetArgument", "DeviceOption", "EncoderOption",
+    "FoldOption", "FolderArgument", "PatternOption", "ScaleOption", "Screen", "WeightsOption",
+    "app", "command", "keep_inside", "runner_of", "screen",
 ]  # fmt: skip
 
 EXIT_ERROR = 1
@@ -72,6 +72,20 @@ ClusterOption = Annotated[
     ),
 ]
 """Its default is "cores:1": this process."""
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        help="mafw, mafw-compound, dfew, ferv39k, afew, or the path of a manifest (CSV).",
+        metavar="NAME|MANIFEST",
+    ),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder that the dataset was unpacked into.", metavar="DIR"),
+]
+FoldOption = Annotated[
+    int | None, typer.Option(help="One fold, from 1; all of them if not given.", metavar="N")
+]
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of recordings.", metavar="FOLDER")]
 PatternOption = Annotated[
     str | None,

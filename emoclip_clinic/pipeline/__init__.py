@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emoclip_clinic.pipeline._stage import Progress, StageResult
     from emoclip_clinic.pipeline.agreeing import agree
+    from emoclip_clinic.pipeline.checking import check_dataset
     from emoclip_clinic.pipeline.demonstrating import demo
     from emoclip_clinic.pipeline.encoding import encode
     from emoclip_clinic.pipeline.fitting import fit
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.running import run
 
 __all__ = [
-    "Progress", "StageResult", "agree", "check_ratings", "demo", "encode", "fit", "ingest", "init",
-    "open_or_create", "predict", "rating_template", "report", "run",
+    "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "demo", "encode",
+    "fit", "ingest", "init", "open_or_create", "predict", "rating_template", "report", "run",
 ]  # fmt: skip
 
 _HOMES = {
     "Progress": "_stage",
     "StageResult": "_stage",
     "agree": "agreeing",
+    "check_dataset": "checking",
     "check_ratings": "rating",
     "demo": "demonstrating",
     "encode": "encoding",
