@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.checking import check_dataset
     from emoclip_clinic.pipeline.comparing import compare_zeroshot
     from emoclip_clinic.pipeline.demonstrating import demo
+    from emoclip_clinic.pipeline.describing import describe
     from emoclip_clinic.pipeline.encoding import encode
     from emoclip_clinic.pipeline.fitting import fit
     from emoclip_clinic.pipeline.ingesting import ingest
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "compare_zeroshot",
-    "demo", "encode", "fit", "ingest", "init", "open_or_create", "predict", "rating_template",
-    "report", "run", "zeroshot",
+    "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create", "predict",
+    "rating_template", "report", "run", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -35,6 +36,7 @@ _HOMES = {
     "check_ratings": "rating",
     "compare_zeroshot": "comparing",
     "demo": "demonstrating",
+    "describe": "describing",
     "encode": "encoding",
     "fit": "fitting",
     "ingest": "ingesting",

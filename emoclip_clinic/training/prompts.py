@@ -78,11 +78,13 @@ class PromptSet:
 
     def prompts(self, name: str, kind: str = DESCRIPTIONS) -> tuple[str, ...]:
         """Give the sentences for a class."""
-        words = self.classes[name]
         if kind == DESCRIPTIONS:
-            return words.texts
-        shown = words.name or name.replace("_", " ")
-        return tuple(template.replace(PLACE, shown) for template in self.templates)
+            return self.classes[name].texts
+        return tuple(template.replace(PLACE, self.shown(name)) for template in self.templates)
+
+    def shown(self, name: str) -> str:
+        """Name a class in words."""
+        return self.classes[name].name or name.replace("_", " ")
 
     def _parts(self, name: str) -> list[str]:
         parts = [name] if name in self.classes else name.split("_")

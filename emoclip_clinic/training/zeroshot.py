@@ -77,8 +77,7 @@ def embed_clip(
         An embedding is not finite.
     """
     with torch.inference_mode():
-        pixels = torch.cat([encoder.preprocess(frame[np.newaxis]) for frame in frames])
-        clips = encoder.encode_frames(pixels)[torch.as_tensor(windows)]
+        clips = encoder.encode_frames(_prepared(encoder, frames))[torch.as_tensor(windows)]
         both = [_mean(encoder.encode_temporal(clips)), _mean(clips.mean(dim=1))]
     if not all(torch.isfinite(vector).all() for vector in both):
         raise EncoderError(
@@ -87,6 +86,12 @@ def embed_clip(
         )
     video, average = (vector.cpu().numpy() for vector in both)
     return video, average
+
+
+def _prepared(encoder: VideoEncoder, frames: Sequence[Frame]) -> torch.Tensor:
+    if len({frame.shape for frame in frames}) == 1:
+        return encoder.preprocess(np.stack(frames))
+    return torch.cat([encoder.preprocess(frame[np.newaxis]) for frame in frames])
 
 
 def _mean(vectors: torch.Tensor) -> torch.Tensor:
