@@ -114,6 +114,8 @@ def scores(
             "n_participants",
         ],
     )  # fmt: skip
+    if not n_known:
+        table["note"] = table["note"].str.replace("participants", "clips")
     table.loc[table["n_clips"] == 0, "note"] = "no clip of this class"
     if occur < k:
         uar = table["statistic"] == UAR
@@ -191,8 +193,6 @@ def differences(
 
 def _matrices(weights: Array, truth: Labels, predicted: Labels, k: int) -> Iterable[Array]:
     """Give weighted confusion matrices, some rows of `weights` at a time, (rows, k, k)."""
-    if not len(truth):
-        raise DatasetError("no clip is left to score: see the reasons of those left out.")
     cells = truth * k + predicted
     used, where = np.unique(cells, return_inverse=True)
     indicator = np.zeros((len(truth), len(used)))
@@ -222,9 +222,13 @@ def _summary(matrices: Array, k: int) -> dict[str, Array]:
     recalls = np.diagonal(_shares(matrices, k), axis1=1, axis2=2)
     occur = np.isfinite(recalls)
     right = np.trace(matrices, axis1=1, axis2=2)
+    # without the only participant there is nothing left: NaN
+    with np.errstate(invalid="ignore"):
+        war = right / matrices.sum(axis=(1, 2))
+        uar = np.where(occur, recalls, 0).sum(axis=1) / occur.sum(axis=1)
     return {
-        WAR: right / matrices.sum(axis=(1, 2)),
-        UAR: np.where(occur, recalls, 0).sum(axis=1) / occur.sum(axis=1),
+        WAR: war,
+        UAR: uar,
         **{str(number): recalls[:, number] for number in range(k)},
     }
 
@@ -236,6 +240,8 @@ def _estimate(found: Interval) -> tuple[float, float, float, str]:
 
 def _clusters(participants: Sequence[str]) -> NDArray[np.intp]:
     """Give each participant a number; a clip of nobody known has its own."""
+    if not len(participants):
+        raise DatasetError("no clip is left to score: see the reasons of those left out.")
     names = [name or f"\0{place}" for place, name in enumerate(participants)]
     numbers: NDArray[np.intp] = np.unique(np.array(names, dtype=object), return_inverse=True)[1]
     return numbers
