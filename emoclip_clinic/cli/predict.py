@@ -31,6 +31,14 @@ def predict(
         Path | None,
         typer.Option(help="Also a CSV of how much each window moves each score.", metavar="FILE"),
     ] = None,
+    descriptions: Annotated[
+        str,
+        typer.Option(
+            help="With --drivers: the sentences that each window is compared with, a file of "
+            "protocols/encoding/descriptions/.",
+            metavar="NAME|FILE",
+        ),
+    ] = "symptoms",
     pattern: PatternOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -53,6 +61,7 @@ def predict(
         device=device,
         weights=weights,
         drivers=drivers,
+        descriptions=descriptions,
         progress=view.progress,
     )
     view.show(result, study)

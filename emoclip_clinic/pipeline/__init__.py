@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline._stage import Progress, StageResult
     from emoclip_clinic.pipeline.agreeing import agree
     from emoclip_clinic.pipeline.checking import check_dataset
+    from emoclip_clinic.pipeline.comparing import compare_zeroshot
     from emoclip_clinic.pipeline.demonstrating import demo
+    from emoclip_clinic.pipeline.describing import describe
     from emoclip_clinic.pipeline.encoding import encode
     from emoclip_clinic.pipeline.fitting import fit
     from emoclip_clinic.pipeline.ingesting import ingest
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.rating import check_ratings, rating_template
     from emoclip_clinic.pipeline.reporting import report
     from emoclip_clinic.pipeline.running import run
+    from emoclip_clinic.pipeline.zeroshotting import zeroshot
 
 __all__ = [
-    "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "demo", "encode",
-    "fit", "ingest", "init", "open_or_create", "predict", "rating_template", "report", "run",
+    "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "compare_zeroshot",
+    "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create", "predict",
+    "rating_template", "report", "run", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -30,7 +34,9 @@ _HOMES = {
     "agree": "agreeing",
     "check_dataset": "checking",
     "check_ratings": "rating",
+    "compare_zeroshot": "comparing",
     "demo": "demonstrating",
+    "describe": "describing",
     "encode": "encoding",
     "fit": "fitting",
     "ingest": "ingesting",
@@ -40,6 +46,7 @@ _HOMES = {
     "rating_template": "rating",
     "report": "reporting",
     "run": "running",
+    "zeroshot": "zeroshotting",
 }
 
 

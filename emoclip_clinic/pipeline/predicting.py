@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from emoclip_clinic import features, files, participants
+from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.features import FeatureTable
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
@@ -26,8 +27,12 @@ from emoclip_clinic.regression.drivers import drivers as find_drivers
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.study import Study
+from emoclip_clinic.training.described import best_described
+from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts
 
 __all__ = ["predict"]
+
+EXPLORATORY_WORDS = "exploratory: the descriptions of windows were not validated against any rating"
 
 
 @alone
@@ -42,6 +47,7 @@ def predict(
     weights: Path | None = None,
     covariates: pd.DataFrame | None = None,
     drivers: Path | None = None,
+    descriptions: str = "symptoms",
     progress: Progress = quiet,
 ) -> StageResult:
     """Encode the recordings of a folder as the model's were, and predict their scores.
@@ -63,7 +69,11 @@ def predict(
         Index participant, with the columns that the model needs; those of the study's
         participants.csv if absent.
     drivers
-        A further CSV: how much each window moves each score (`regression.drivers`).
+        A further CSV: how much each window moves each score (`regression.drivers`); where the
+        encoder has a text tower also description, similarity and above_floor: the sentence that
+        the window resembles most (`training.described`). Exploratory.
+    descriptions
+        Which sentences: a file of protocols/encoding/descriptions/.
 
     Raises
     ------
@@ -75,6 +85,7 @@ def predict(
     """
     if not (model_dir / ENCODING_JSON).is_file():
         raise StudyError(f"{model_dir} holds no fitted model: give a folder such as models/panss.")
+    words = read_prompts(find_prompts(descriptions, study.path))
     model = load(model_dir)
     covariates = _covariates(study, model, covariates)
     encoder, faces, protocol = _encoding(model_dir)
@@ -98,8 +109,10 @@ def predict(
     inputs = _inputs(table, recordings, covariates)
     made_with = Features(table.encoder, table.fingerprint, model.features.pooling)
     scores = predict_scores(model, inputs, recordings, made_with)
+    remarks: list[str] = []
     if drivers:
         moved = find_drivers(model, accept(model, inputs, made_with), table.segments)
+        moved, remarks = _in_words(moved, table, encoder, words, weights)
         files.write_csv(drivers, moved)
     files.write_csv(output, scores)
     return StageResult(
@@ -110,11 +123,30 @@ def predict(
         notes=(
             *encoded.notes,
             *([table.notice] if table.notice else []),
+            *remarks,
             *(["no face was searched for: whole frames were encoded"] if faces == "none" else []),
             *sorted({note for note in scores["note"] if note}),
         ),
         summary={"n_recordings": len(inputs), "n_targets": len(model.targets)},
     )
+
+
+def _in_words(
+    moved: pd.DataFrame,
+    table: FeatureTable,
+    encoder: str,
+    words: PromptSet,
+    weights: Path | None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Add the description that each window resembles most, where the encoder reads texts."""
+    model = load_encoder(encoder, weights_dir=weights, device="cpu")
+    if not model.architecture.has_text:
+        return moved, ["the encoder has no text tower: windows are not compared with descriptions"]
+    found = best_described(table.vectors, model, words)
+    windows = table.segments[["recording", "window"]].reset_index(drop=True)
+    return moved.merge(windows.join(found), on=["recording", "window"], how="left"), [
+        f"{EXPLORATORY_WORDS} ({words.title})"
+    ]
 
 
 def _covariates(

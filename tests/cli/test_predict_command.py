@@ -37,6 +37,10 @@ def test_drivers_are_written_beside_the_scores(cli: Type, study: Path, fitted: P
     assert len(sums) == len(scores)
     assert mean.std().max() < 1e-9
     assert mean.mean().between(0, 4).any()
+    # the nearest sentence of each window, the same for every score
+    assert moved["similarity"].between(-1, 1).all()
+    assert (moved.groupby(["recording", "window"])["description"].nunique() == 1).all()
+    assert any("exploratory" in note for note in answer.json["notes"])
 
 
 def with_covariates(study: Path, model: Path) -> None:
