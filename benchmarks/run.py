@@ -49,6 +49,18 @@ CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
         "resamples",
         lambda r: f"{r['seconds']:.0f} s",
     ),
+    "zeroshot_demo": (
+        "Demonstration's encoder, six drawn expressions of unseen people: UAR by words, by "
+        "averaged frames, by chance",
+        lambda r: "; ".join(
+            [
+                f"{row['value']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+                for row in r["uar"]
+                if row["prompts"] == "descriptions"
+            ]
+            + [f"{r['uar'][0]['chance']:.2f}"]
+        ),
+    ),
     "report_speed": (
         "Report on 200 participants, 45 targets, 4 raters, every section",
         lambda r: f"{r['seconds']:.1f} s",
