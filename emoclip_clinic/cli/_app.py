@@ -193,6 +193,12 @@ class Screen:
         if done >= total:
             self._bar.remove_task(self._tasks.pop(what))
 
+    def end_progress(self) -> None:
+        """Take the bars away for good: something else is drawn now."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
     def say(self, text: str) -> None:
         """Print a line for people."""
         if not self.quiet and not self.as_json:

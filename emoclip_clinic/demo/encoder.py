@@ -1,24 +1,21 @@
-"""The small encoder of the demonstration: made by `python -m emoclip_clinic.demo.encoder`.
+"""The small encoder of the demonstration: what it learns from, and what it tells apart.
 
 It has EmoCLIP's architecture and comes about in the same two steps: an image and a text tower learn
 from captioned stills (as CLIP), then temporal layers over the frozen image tower learn from
 captioned clips. Everything is drawn, so it is fit for the demonstration only.
+`python -m emoclip_clinic.pipeline.demo_encoder` makes it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
-import platform
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -31,14 +28,16 @@ from emoclip_clinic.demo.captions import (
     still_levels,
 )
 from emoclip_clinic.demo.faces import film
+from emoclip_clinic.demo.frames import write_frames
 from emoclip_clinic.demo.people import random_camera, random_identity
-from emoclip_clinic.encoder.architecture import Architecture
-from emoclip_clinic.encoder.checkpoints import load_checkpoint, save_checkpoint
+from emoclip_clinic.encoder.checkpoints import load_checkpoint
 from emoclip_clinic.encoder.model import VideoEncoder
-from emoclip_clinic.files import sha256_bytes
-from emoclip_clinic.training.contrastive import TrainingSettings, train
+from emoclip_clinic.files import sha256_bytes, write_csv
 
-__all__ = ["WEIGHTS", "check_encoder", "draw_clip", "evaluate", "train_encoder"]
+__all__ = [
+    "NOTICE", "N_CLIPS", "N_PEOPLE", "WEIGHTS", "check_encoder", "draw_clip", "evaluate",
+    "held_out_metadata", "write_clips", "write_stills",
+]  # fmt: skip
 
 WEIGHTS = Path(__file__).parents[1] / "encoder" / "emoclip-demo.safetensors"
 NOTICE = "Fit for the demonstration only: this encoder was trained on drawn faces."
@@ -50,34 +49,17 @@ CLIP_S = 32 * EVERY_NTH / FPS
 N_CLIPS = 2048
 N_PEOPLE = 8000  # of the stills
 STILLS = 8  # of a person
-N_THREADS = 2  # of torch: their number decides the order of sums, and so the last bits
 HELD_OUT = range(1_000_000, 1_000_256)  # clips that no training sees
 CHECKED = 2_000_000  # the clip whose embedding is kept beside the weights
 TOLERANCE = 1e-4
 
-ARCHITECTURE = Architecture(
-    dim=64,
-    image_size=64,
-    patch_size=8,
-    vision_width=64,
-    vision_layers=2,
-    vision_heads=2,
-    text_width=32,
-    text_layers=2,
-    text_heads=2,
-    context_length=40,
-    temporal_layers=2,
-    temporal_heads=2,
-    temporal_head_width=48,
-    temporal_mlp_width=64,
-    positions=128,
-)
-STILLS_SETTINGS = TrainingSettings(epochs=1, batch_size=64, learning_rate=1e-3, seed=SEED)
-CLIPS_SETTINGS = TrainingSettings(epochs=30, batch_size=64, learning_rate=1e-3, seed=SEED)
-
 Progress = Callable[[str, int, int], None]
-Captioned = tuple[torch.Tensor, str]
-Result = TypeVar("Result")
+Captioned = tuple[str, NDArray[np.uint8], str]
+"""Name, frames (time, height, width, 3) and caption."""
+
+
+def untold(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 def draw_clip(index: int) -> tuple[NDArray[np.uint8], Motion]:
@@ -95,51 +77,65 @@ def draw_clip(index: int) -> tuple[NDArray[np.uint8], Motion]:
     return _draw(motion, rng), motion
 
 
-def train_encoder(
-    n_people: int = N_PEOPLE,
-    n_clips: int = N_CLIPS,
-    progress: Progress = lambda what, done, total: None,
-) -> VideoEncoder:
-    """Train the encoder from nothing, and round its weights to half precision.
-
-    Parameters
-    ----------
-    n_people
-        How many people to draw stills of.
-    n_clips
-        How many clips to draw.
-    progress
-        Called with what is done, how much, and of how much.
-    """
-    torch.manual_seed(SEED)
-    clip = VideoEncoder(dataclasses.replace(ARCHITECTURE, temporal_layers=0))
-    with torch.no_grad():
-        # at CLIP's own small start, texts begin all but equal in a tower this narrow
-        for name, weight in clip.backbone.named_parameters():
-            if name in ("token_embedding.weight", "positional_embedding"):
-                weight.mul_(10)
+def write_stills(folder: Path, n_people: int, progress: Progress = untold) -> Path:
+    """Write captioned stills, `STILLS` a person, as folders of one frame; give their manifest."""
 
     def stills(person: int) -> list[Captioned]:
         rng = np.random.default_rng([SEED, 0, person])
         motion = random_stills(STILLS, rng)
-        pixels = clip.preprocess(_draw(motion, rng)).half()
-        texts = [caption(STILL_WORDS, still_levels(motion, frame)) for frame in range(STILLS)]
-        return list(zip(pixels[:, None], texts, strict=True))
+        return [
+            (f"{person:05d}-{frame}", pixels[np.newaxis], caption(STILL_WORDS, shown))
+            for frame, pixels in enumerate(_draw(motion, rng))
+            for shown in [still_levels(motion, frame)]
+        ]
 
-    portraits = _all("drawing stills", stills, range(n_people), progress)
-    train(clip, list(itertools.chain.from_iterable(portraits)), STILLS_SETTINGS, progress)
+    return _write("drawing stills", stills, range(n_people), folder, progress)
 
-    def embedded(index: int) -> Captioned:
+
+def write_clips(folder: Path, n_clips: int, progress: Progress = untold) -> Path:
+    """Write captioned clips as folders of frames; give their manifest."""
+
+    def clip(index: int) -> list[Captioned]:
         frames, motion = draw_clip(index)
-        features = clip.encode_frames(clip.preprocess(frames))
-        return features, caption(CLIP_WORDS, clip_levels(motion))
+        return [(f"{index:05d}", frames, caption(CLIP_WORDS, clip_levels(motion)))]
 
-    clips = _all("drawing clips", embedded, range(n_clips), progress)
-    model = VideoEncoder(ARCHITECTURE)
-    model.backbone.load_state_dict(clip.backbone.state_dict())
-    train(model, clips, CLIPS_SETTINGS, progress)
-    model.name, model.notice = "emoclip-demo", NOTICE
-    return model.half().float()
+    return _write("drawing clips", clip, range(n_clips), folder, progress)
+
+
+def _write(
+    what: str,
+    draw: Callable[[int], list[Captioned]],
+    indices: Sequence[int],
+    folder: Path,
+    progress: Progress,
+) -> Path:
+    """Draw and write in two threads: OpenCV lets Python go."""
+
+    def written(index: int) -> list[tuple[str, str]]:
+        drawn = draw(index)
+        for name, frames, _ in drawn:
+            write_frames(folder / name, frames)
+        return [(name, text) for name, _, text in drawn]
+
+    rows = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for done, some in enumerate(pool.map(written, indices), start=1):
+            rows += some
+            progress(what, done, len(indices))
+    table = pd.DataFrame(rows, columns=["video", "caption"]).assign(split="train")
+    write_csv(folder / "manifest.csv", table)
+    return folder / "manifest.csv"
+
+
+def held_out_metadata(model: VideoEncoder) -> dict[str, str]:
+    """Give what is kept beside the weights: what they tell apart, and an embedding to check."""
+    pixels, embedding = _checked(model)
+    return {
+        "seed": str(SEED),
+        "held_out": json.dumps(evaluate(model), sort_keys=True),
+        "check_pixels_sha256": pixels,
+        "check_embedding": json.dumps(embedding.tolist()),
+    }
 
 
 def evaluate(model: VideoEncoder, indices: Sequence[int] = HELD_OUT) -> dict[str, float]:
@@ -216,44 +212,3 @@ def _checked(model: VideoEncoder) -> tuple[str, NDArray[np.float32]]:
 
 def _draw(motion: Motion, rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.stack(list(film(random_identity(rng), random_camera(rng), motion, SIZE_PX, rng)))
-
-
-def _all(
-    what: str, one: Callable[[int], Result], indices: Iterable[int], progress: Progress
-) -> list[Result]:
-    """Do something for every index in two threads: OpenCV and torch let Python go."""
-    indices = list(indices)
-    results = []
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for result in pool.map(one, indices):
-            results.append(result)
-            progress(what, len(results), len(indices))
-    return results
-
-
-def _main() -> None:
-    torch.set_num_threads(N_THREADS)
-
-    def show(what: str, done: int, total: int) -> None:
-        if done % max(1, total // 20) == 0:
-            print(f"{what}: {done} of {total}", file=sys.stderr)
-
-    model = train_encoder(progress=show)
-    pixels, embedding = _checked(model)
-    metadata = {
-        "script": "python -m emoclip_clinic.demo.encoder",
-        "seed": str(SEED),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", "open_clip_torch")},
-        "opencv": version("opencv-python-headless"),
-        "held_out": json.dumps(evaluate(model), sort_keys=True),
-        "check_pixels_sha256": pixels,
-        "check_embedding": json.dumps(embedding.tolist()),
-    }
-    # rounded before it was measured, so that nothing changes here
-    save_checkpoint(model.half(), WEIGHTS, metadata)
-    print(json.dumps(evaluate(load_checkpoint(WEIGHTS)), indent=2))
-
-
-if __name__ == "__main__":
-    _main()

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from emoclip_clinic.demo.animation import FPS, Motion, animate, random_behaviour
 from emoclip_clinic.demo.captions import CLIP_WORDS, caption, clip_levels
 from emoclip_clinic.demo.faces import film
+from emoclip_clinic.demo.frames import write_frames
 from emoclip_clinic.demo.people import random_camera, random_identity
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.files import write_bytes
@@ -77,9 +77,7 @@ def write_expressions(folder: Path, n: int) -> Path:
         for index in range(n):
             frames, words = draw_expression(name, index)
             clip = f"{name}-{index:03d}"
-            for number, frame in enumerate(frames):
-                encoded = cv2.imencode(".png", frame[:, :, ::-1])[1]
-                write_bytes(folder / clip / f"{number:03d}.png", encoded.tobytes())
+            write_frames(folder / clip, frames)
             lines.append(f'{clip},"{words}",{name},{clip}')
     manifest = folder / "manifest.csv"
     write_bytes(manifest, "".join(f"{line}\n" for line in lines).encode())

@@ -17,6 +17,7 @@ import torch
 from open_clip.transformer import QuickGELU, VisionTransformer
 from torch import nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from emoclip_clinic.encoder.architecture import REFERENCE, Architecture
 from emoclip_clinic.encoder.preprocess import preprocess
@@ -92,11 +93,15 @@ class _Layers(nn.Module):
             )
             for _ in range(arch.temporal_layers)
         )
+        self.checkpoint_activations = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for layer in self.layers:
             for block in cast("nn.ModuleList", layer):
-                x = block(x)
+                if self.checkpoint_activations and torch.is_grad_enabled():
+                    x = checkpoint(block, x, use_reentrant=False)
+                else:
+                    x = block(x)
         return x
 
 
@@ -206,6 +211,14 @@ class VideoEncoder(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    def checkpoint_activations(self, on: bool = True) -> None:
+        """Have the layers' activations computed again for the gradient, instead of kept."""
+        self.backbone.visual.set_grad_checkpointing(on)  # type: ignore[union-attr, operator]
+        if self.architecture.has_text:
+            self.backbone.transformer.grad_checkpointing = on  # type: ignore[union-attr]
+        if self.architecture.temporal_layers:
+            self.temporal.temporal_transformer.checkpoint_activations = on
 
     def preprocess(self, frames: npt.NDArray[np.uint8] | torch.Tensor) -> torch.Tensor:
         """Prepare uint8 (time, height, width, 3) RGB: float32 (time, 3, size, size) on `device`."""

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.rating import check_ratings, rating_template
     from emoclip_clinic.pipeline.reporting import report
     from emoclip_clinic.pipeline.running import run
+    from emoclip_clinic.pipeline.training import train
     from emoclip_clinic.pipeline.zeroshotting import zeroshot
 
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "compare_zeroshot",
     "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create", "predict",
-    "rating_template", "report", "run", "zeroshot",
+    "rating_template", "report", "run", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -46,6 +47,7 @@ _HOMES = {
     "rating_template": "rating",
     "report": "reporting",
     "run": "running",
+    "train": "training",
     "zeroshot": "zeroshotting",
 }
 

@@ -20,7 +20,7 @@ from emoclip_clinic.study import digest
 from emoclip_clinic.training.zeroshot import Sampling, embed_clip
 from emoclip_clinic.video.clips import count_frames, read_clip
 
-__all__ = ["Embedded", "embed_clips", "refuse_many"]
+__all__ = ["Embedded", "clip_state", "embed_clips", "refuse_many"]
 
 CHUNK = 32
 """Clips whose embeddings are kept in one file: at most so many are lost when a run is stopped."""
@@ -65,7 +65,7 @@ def embed_clips(
     for start in range(0, len(paths), CHUNK):
         some = paths[start : start + CHUNK]
         kept = cache / f"{start // CHUNK:05d}.npz"
-        key = digest([encoder.fingerprint, asdict(sampling), [_state(path) for path in some]])
+        key = digest([encoder.fingerprint, asdict(sampling), [clip_state(path) for path in some]])
         part = _read(kept, key)
         if part is None:
             part = _embed(encoder, some, sampling, start, len(paths), progress)
@@ -78,7 +78,7 @@ def embed_clips(
     return Embedded(joined["video"], joined["average"], reasons)
 
 
-def _state(path: Path) -> list[object]:
+def clip_state(path: Path) -> list[object]:
     """Give what tells that a clip is still the same: sizes and times of its files."""
     if not path.exists():
         return [str(path)]
@@ -124,7 +124,9 @@ def _read(path: Path, key: str) -> dict[str, NDArray[np.generic]] | None:
     return {name: found[name] for name in ("video", "average", "reasons")}
 
 
-def refuse_many(clips: pd.DataFrame, reasons: Sequence[str], most: float) -> pd.DataFrame:
+def refuse_many(
+    clips: pd.DataFrame, reasons: Sequence[str], most: float, stage: str = "zeroshot"
+) -> pd.DataFrame:
     """List the clips that could not be read.
 
     Returns
@@ -144,4 +146,4 @@ def refuse_many(clips: pd.DataFrame, reasons: Sequence[str], most: float) -> pd.
             f"{len(lost)} of {len(clips)} clips cannot be read; allowed: {most:.3g} of them "
             f"(--max-broken). {shown}. 'emoclip-clinic datasets check' lists them all."
         )
-    return exclusion_table(Exclusion("zeroshot", "clip", clip, why) for clip, why in lost)
+    return exclusion_table(Exclusion(stage, "clip", clip, why) for clip, why in lost)

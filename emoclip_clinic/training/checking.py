@@ -10,7 +10,7 @@ import pandas as pd
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.training.datasets import Dataset
 
-__all__ = ["GARBLED", "check", "overview", "usable"]
+__all__ = ["GARBLED", "check", "leaks", "overview", "usable"]
 
 Examine = Callable[[Path], tuple[int, str, str]]
 """A clip's path to its number of frames, why it cannot be used, and what to know of it."""
@@ -54,7 +54,7 @@ def check(
     clips = pd.concat([dataset.clips, seen], axis=1).reindex(
         columns=[*dataset.clips.columns, "found", "reason", "remark"]
     )
-    table = exclusion_table([*_unusable(clips), *_captions(clips), *_leaks(clips)])
+    table = exclusion_table([*_unusable(clips), *_captions(clips), *_repeats(clips), *leaks(clips)])
     return clips, pd.concat([dataset.exclusions, table], ignore_index=True)
 
 
@@ -102,16 +102,26 @@ def _captions(clips: pd.DataFrame) -> Iterator[Exclusion]:
             yield Exclusion(STAGE, "caption", str(row.clip), "it has no caption; others have")
 
 
-def _leaks(clips: pd.DataFrame) -> Iterator[Exclusion]:
-    """Find what a fold has twice: a clip in one list, or a clip or participant in both splits."""
+def _repeats(clips: pd.DataFrame) -> Iterator[Exclusion]:
+    """Find the clips that a list of a fold has twice."""
     for fold, part in clips.groupby(_fold(clips)):
         name = f"fold {fold}: " if fold else ""
         for row in part[part.duplicated(["path", "split"])].itertuples():
             yield Exclusion(STAGE, "clip", str(row.clip), f"{name}listed twice in {row.split}")
+
+
+def leaks(clips: pd.DataFrame) -> list[Exclusion]:
+    """List the clips and participants that a fold has in several splits."""
+    found = []
+    for fold, part in clips.groupby(_fold(clips)):
+        name = f"fold {fold}: " if fold else ""
         for unit in ("clip", "participant"):
-            splits = part[part[unit] != ""].groupby(unit)["split"].nunique()
-            for value in splits.index[splits > 1]:
-                yield Exclusion(STAGE, unit, str(value), f"{name}both in train and in test")
+            splits = part[part[unit] != ""].groupby(unit)["split"].unique()
+            found += [
+                Exclusion(STAGE, unit, str(value), f"{name}both in {' and in '.join(own)}")
+                for value, own in splits[splits.map(len) > 1].items()
+            ]
+    return found
 
 
 def _fold(clips: pd.DataFrame) -> pd.Series[str]:

@@ -1,54 +1,23 @@
-"""Contrastive training at small scale: videos find their captions, captions their videos."""
+"""The contrastive loss, and its gradient in bounded memory."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-import pandas as pd
 import torch
 from torch.nn import functional
 
-from emoclip_clinic.encoder.model import VideoEncoder
-from emoclip_clinic.errors import EncoderError, SettingsError, TooFewError
+from emoclip_clinic.training.ranks import ALONE, Ranks
 
-__all__ = ["Clips", "TrainingSettings", "contrastive_loss", "train"]
+__all__ = ["Part", "backward", "contrastive_loss"]
 
-Clips = Sequence[tuple[torch.Tensor, str]]
-"""Preprocessed frames (time, 3, size, size) and what they show; or, to leave the image tower as it
-is, the frames' embeddings (time, dim). Every clip has as many frames."""
-
-Progress = Callable[[str, int, int], None]
-
-# CLIP's: a larger scale only sharpens what is already decided
-LOGIT_SCALE_MAX = math.log(100)
-WARM_UP = 0.05  # share of the steps
+Part = Callable[[], torch.Tensor]
+"""Embeds a few clips or texts, (n, dim); called again, it gives the same."""
+Similarity = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Embeddings (n, dim) and (m, dim) to logits (n, m): an encoder's `similarity`."""
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to train; the defaults suit a small model that starts from nothing."""
-
-    epochs: int = 10
-    """Times that every clip is seen."""
-    batch_size: int = 32
-    """Clips a step; each is told apart from all the others."""
-    learning_rate: float = 1e-3
-    """Of AdamW, at its highest: it rises in the first 5 % of the steps, then falls as a cosine."""
-    weight_decay: float = 0.05
-    seed: int = 0
-    """Of the order of the clips."""
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 2 or self.learning_rate <= 0:
-            raise SettingsError(
-                f"epochs = {self.epochs}, batch_size = {self.batch_size}, learning_rate = "
-                f"{self.learning_rate}; allowed: 1 or more, 2 or more, above 0."
-            )
-
-
-def contrastive_loss(logits: torch.Tensor) -> torch.Tensor:
+def contrastive_loss(logits: torch.Tensor, texts: Sequence[int] | None = None) -> torch.Tensor:
     """Symmetric cross-entropy of a batch.
 
     The mean of -log softmax at the pairs, over the rows (which caption is this video's?) and over
@@ -59,100 +28,94 @@ def contrastive_loss(logits: torch.Tensor) -> torch.Tensor:
     ----------
     logits
         Scaled similarities (videos, texts), the pairs on the diagonal.
+    texts
+        A number for each text: those of one number say the same, and a row's or column's pairs
+        then are all of them, in equal shares (as in Khosla et al., "Supervised Contrastive
+        Learning", NeurIPS 2020, equation 2). Absent: the diagonal only.
 
     Returns
     -------
     torch.Tensor
-        A number: log(n) where nothing is known, 0 where every pair is certain.
+        A number: log(n) where nothing is known, 0 where every pair of a diagonal is certain.
     """
-    pairs = torch.arange(len(logits), device=logits.device)
+    if texts is None:
+        pairs = torch.arange(len(logits), device=logits.device)
+    else:
+        numbers = torch.as_tensor(texts, device=logits.device)
+        same = (numbers[:, None] == numbers).to(logits.dtype)
+        # equal texts have equal rows and columns, so that one matrix serves both directions
+        pairs = same / same.sum(dim=1, keepdim=True)
     by_video = functional.cross_entropy(logits, pairs)
     by_text = functional.cross_entropy(logits.T, pairs)
     return (by_video + by_text) / 2
 
 
-def train(
-    model: VideoEncoder,
-    clips: Clips,
-    settings: TrainingSettings = TrainingSettings(),  # frozen
-    progress: Progress = lambda what, done, total: None,
-) -> pd.DataFrame:
-    """Train every weight of a model, in place; on a CPU, equal input gives equal weights.
+def backward(
+    videos: Sequence[Part],
+    texts: Sequence[Part],
+    similarity: Similarity,
+    numbers: Sequence[int] | None = None,
+    *,
+    scale: Callable[[torch.Tensor], torch.Tensor] = lambda loss: loss,
+    ranks: Ranks = ALONE,
+) -> torch.Tensor:
+    """Give the loss of a joint batch, and add its gradient to the weights'.
+
+    Where a side has several parts, each is embedded twice: first without a graph, to know the loss
+    and its gradient at the embeddings; then part by part with one, to carry that gradient on to the
+    weights. The memory is that of one part, and the gradient that of the whole batch: Gao et al.,
+    "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup" (RepL4NLP 2021).
+
+    The batch is that of all processes: each knows every embedding, and carries on the gradient of
+    its own. The sum over processes, which `Ranks.add_gradients` makes, is then that of one process
+    with the whole batch.
 
     Parameters
     ----------
-    model
-        An encoder with a text tower; it is left in evaluation mode.
-    clips
-        A list, or anything that has a length and gives a clip and its caption by number.
-    settings
-        How to train.
-    progress
-        Called with "training", how many steps are done, and of how many.
+    videos, texts
+        This process' clips, and their texts in the same order.
+    similarity
+        Its own weights get their whole gradient on every process.
+    numbers
+        Of the texts of all processes; see `contrastive_loss`.
+    scale
+        Enlarges the loss before its gradient is taken, for arithmetic that loses small numbers: a
+        gradient scaler's `scale`.
+    ranks
+        The processes.
 
     Returns
     -------
-    pandas.DataFrame
-        One row a step: epoch, step (both from 1), loss.
-
-    Raises
-    ------
-    TooFewError
-        Fewer clips than a batch.
-    EncoderError
-        The loss is no longer a number, or the model has no text tower.
+    torch.Tensor
+        The loss, fp32, the same on every process.
     """
-    if len(clips) < settings.batch_size:
-        raise TooFewError(
-            f"{len(clips)} clips were given for batches of {settings.batch_size}; give more clips "
-            "or a smaller batch_size."
-        )
-    steps = settings.epochs * (len(clips) // settings.batch_size)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
-    model.train().requires_grad_(True)
-    rows = []
-    for step, (epoch, batch) in enumerate(_batches(len(clips), settings), start=1):
-        loss = _loss(model, [clips[index] for index in batch])
-        if not torch.isfinite(loss):
-            raise EncoderError(
-                f"the loss is {loss.item()} at step {step} of {steps}: training cannot go on. "
-                f"Use a learning rate below {settings.learning_rate:g}, and check the frames."
-            )
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        optimizer.step()
-        schedule.step()
-        with torch.no_grad():
-            model.logit_scale.clamp_(max=LOGIT_SCALE_MAX)
-        rows.append((epoch, step, loss.item()))
-        progress("training", step, steps)
-    model.eval().requires_grad_(False)
-    return pd.DataFrame(rows, columns=["epoch", "step", "loss"])
+    sides = (videos, texts)
+    embedded = [_embed(parts) for parts in sides]
+    leaves = [whole.detach().float().requires_grad_() for whole in embedded]
+    logits = similarity(*(ranks.join(leaf) for leaf in leaves))
+    loss = contrastive_loss(logits, numbers)
+    scale(loss).backward()  # type: ignore[no-untyped-call]
+    for parts, whole, leaf in zip(sides, embedded, leaves, strict=True):
+        gradient = leaf.grad
+        assert gradient is not None
+        if len(parts) == 1:
+            _carry_on(whole, gradient)
+            continue
+        start = 0
+        for part in parts:
+            again = part()
+            _carry_on(again, gradient[start : start + len(again)])
+            start += len(again)
+    return loss.detach()
 
 
-def _loss(model: VideoEncoder, batch: Clips) -> torch.Tensor:
-    videos, texts = zip(*batch, strict=True)
-    frames = torch.stack(videos).to(model.device, torch.float32)
-    encode = model.encode_video if frames.ndim == 5 else model.encode_temporal
-    return contrastive_loss(model.similarity(encode(frames), model.encode_text(texts)))
+def _embed(parts: Sequence[Part]) -> torch.Tensor:
+    if len(parts) == 1:
+        return parts[0]()
+    with torch.no_grad():
+        return torch.cat([part() for part in parts])
 
 
-def _batches(n_clips: int, settings: TrainingSettings) -> Iterator[tuple[int, list[int]]]:
-    """Epoch and clips of each step: every epoch in a new order, its incomplete end left out."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    size = settings.batch_size
-    for epoch in range(1, settings.epochs + 1):
-        order = torch.randperm(n_clips, generator=generator).tolist()
-        for start in range(0, n_clips - size + 1, size):
-            yield epoch, order[start : start + size]
-
-
-def _rate(step: int, steps: int) -> float:
-    """Learning rate relative to its highest."""
-    warm_up = max(1, round(WARM_UP * steps))
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+def _carry_on(embedded: torch.Tensor, gradient: torch.Tensor) -> None:
+    if embedded.requires_grad:
+        embedded.backward(gradient.to(embedded.dtype))  # type: ignore[no-untyped-call]

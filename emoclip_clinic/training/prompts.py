@@ -70,11 +70,28 @@ class PromptSet:
         EncoderError
             The encoder has no text tower.
         """
-        parts = [self._parts(name) for name in classes]
+        parts = [self.parts(name) for name in classes]
         known = list(dict.fromkeys(part for one in parts for part in one))
         vectors = dict(zip(known, self._embed(encoder, known, kind), strict=True))
         mixed = [torch.stack([vectors[part] for part in one]).mean(dim=0) for one in parts]
         return functional.normalize(torch.stack(mixed), dim=-1)
+
+    def parts(self, name: str) -> list[str]:
+        """Split a class into the single ones that it is made of: mostly itself.
+
+        Raises
+        ------
+        SettingsError
+            One of them is not in the set.
+        """
+        parts = [name] if name in self.classes else name.split("_")
+        unknown = [part for part in parts if part not in self.classes]
+        if unknown:
+            raise SettingsError(
+                f"the descriptions have no class {unknown[0]!r}, which the clips have; they have "
+                f"{', '.join(self.classes)}. Add [classes.{unknown[0]}] or choose other prompts."
+            )
+        return parts
 
     def prompts(self, name: str, kind: str = DESCRIPTIONS) -> tuple[str, ...]:
         """Give the sentences for a class."""
@@ -85,16 +102,6 @@ class PromptSet:
     def shown(self, name: str) -> str:
         """Name a class in words."""
         return self.classes[name].name or name.replace("_", " ")
-
-    def _parts(self, name: str) -> list[str]:
-        parts = [name] if name in self.classes else name.split("_")
-        unknown = [part for part in parts if part not in self.classes]
-        if unknown:
-            raise SettingsError(
-                f"the descriptions have no class {unknown[0]!r}, which the clips have; they have "
-                f"{', '.join(self.classes)}. Add [classes.{unknown[0]}] or choose other prompts."
-            )
-        return parts
 
     def _embed(self, encoder: VideoEncoder, names: Sequence[str], kind: str) -> torch.Tensor:
         if kind == LABELS and not self.templates:

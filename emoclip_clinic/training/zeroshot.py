@@ -13,7 +13,7 @@ from torch.nn import functional
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError, SettingsError
 
-__all__ = ["Sampling", "embed_clip", "recognise"]
+__all__ = ["Sampling", "embed_clip", "prepare", "recognise"]
 
 Frame = NDArray[np.uint8]
 Vector = NDArray[np.float32]
@@ -41,14 +41,16 @@ class Sampling:
         A video that is too short for a window gives every n-th of its frames and then their
         reflection (0 1 2 3 2 1 0 ...), as the reference does.
         """
+        shares = [0.5] if self.n_windows == 1 else np.linspace(0, 1, self.n_windows)
+        return np.unique([self.window(length, share) for share in shares], axis=0)
+
+    def window(self, length: int, share: float) -> NDArray[np.int64]:
+        """Choose the frames of one window that starts at a share, 0 to 1, of what is possible."""
         span = (self.n_frames - 1) * self.every_nth + 1
         if length < span:
             own = np.arange(0, length, self.every_nth)
-            return np.pad(own, (0, self.n_frames - len(own)), mode="reflect")[np.newaxis]
-        last = length - span
-        share = [0.5] if self.n_windows == 1 else np.linspace(0, 1, self.n_windows)
-        starts = np.unique(np.floor(last * np.asarray(share)).astype(np.int64))
-        return starts[:, np.newaxis] + self.every_nth * np.arange(self.n_frames)
+            return np.pad(own, (0, self.n_frames - len(own)), mode="reflect")
+        return int((length - span) * share) + self.every_nth * np.arange(self.n_frames)
 
 
 def embed_clip(
@@ -77,7 +79,7 @@ def embed_clip(
         An embedding is not finite.
     """
     with torch.inference_mode():
-        clips = encoder.encode_frames(_prepared(encoder, frames))[torch.as_tensor(windows)]
+        clips = encoder.encode_frames(prepare(encoder, frames))[torch.as_tensor(windows)]
         both = [_mean(encoder.encode_temporal(clips)), _mean(clips.mean(dim=1))]
     if not all(torch.isfinite(vector).all() for vector in both):
         raise EncoderError(
@@ -88,7 +90,8 @@ def embed_clip(
     return video, average
 
 
-def _prepared(encoder: VideoEncoder, frames: Sequence[Frame]) -> torch.Tensor:
+def prepare(encoder: VideoEncoder, frames: Sequence[Frame]) -> torch.Tensor:
+    """Preprocess frames of any sizes: uint8 (height, width, 3) to float32 (n, 3, size, size)."""
     if len({frame.shape for frame in frames}) == 1:
         return encoder.preprocess(np.stack(frames))
     return torch.cat([encoder.preprocess(frame[np.newaxis]) for frame in frames])

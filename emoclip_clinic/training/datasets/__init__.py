@@ -12,9 +12,16 @@ from pathlib import Path
 from emoclip_clinic.errors import DatasetError
 from emoclip_clinic.resources import close_matches
 from emoclip_clinic.training.datasets import afew, dfew, ferv39k, mafw, manifest
-from emoclip_clinic.training.datasets.table import CLIP_COLUMNS, SPLITS, Dataset, Layout, Rows
+from emoclip_clinic.training.datasets.table import (
+    CLIP_COLUMNS,
+    SPLITS,
+    VALIDATION,
+    Dataset,
+    Layout,
+    Rows,
+)
 
-__all__ = ["CLIP_COLUMNS", "LAYOUTS", "SPLITS", "Dataset", "read_dataset"]
+__all__ = ["CLIP_COLUMNS", "LAYOUTS", "SPLITS", "VALIDATION", "Dataset", "read_dataset"]
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout

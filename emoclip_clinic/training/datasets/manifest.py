@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emoclip_clinic.errors import DatasetError, RatingsError
 from emoclip_clinic.sheets import Sheet, read_sheet
-from emoclip_clinic.training.datasets.table import SPLITS, Dataset, Rows
+from emoclip_clinic.training.datasets.table import SPLITS, VALIDATION, Dataset, Rows
 
 __all__ = ["COLUMNS", "read"]
 
@@ -54,8 +54,9 @@ def _add(rows: Rows, folder: Path, row: dict[str, str], source: str, has_split: 
     split, fold = row.get("split", "").lower(), row.get("fold", "")
     if not row["video"]:
         rows.leave_out("clip", source, "no video is named")
-    elif has_split and split not in SPLITS:
-        rows.leave_out("clip", source, f"split {split!r}; allowed: {', '.join(SPLITS)}")
+    elif has_split and split not in (*SPLITS, VALIDATION):
+        allowed = ", ".join((*SPLITS, VALIDATION))
+        rows.leave_out("clip", source, f"split {split!r}; allowed: {allowed}")
     elif fold and not fold.isdecimal():
         rows.leave_out("clip", source, f"fold {fold!r}; allowed: a whole number from 1")
     else:

@@ -13,7 +13,8 @@ from emoclip_clinic.errors import DatasetError
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 
 __all__ = [
-    "CLIP_COLUMNS", "SEVEN", "SPLITS", "Dataset", "Layout", "Rows", "compound", "list_rows",
+    "CLIP_COLUMNS", "SEVEN", "SPLITS", "VALIDATION", "Dataset", "Layout", "Rows", "compound",
+    "list_rows",
 ]  # fmt: skip
 
 CLIP_COLUMNS = (
@@ -23,6 +24,8 @@ CLIP_COLUMNS = (
 `label` are empty where there is none; `fold` and `n_frames` (as listed) may be missing;
 `participant` is empty where it is not known; `source` says where the clip is listed."""
 SPLITS = ("train", "test")
+VALIDATION = "validation"
+"""A third split, which only a manifest may have: clips to choose the epoch of a training by."""
 STAGE = "datasets"
 
 SEVEN = ("happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear")
