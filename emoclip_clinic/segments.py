@@ -180,7 +180,8 @@ def plan(
     # the last frame is on display about as long as the others
     end_s = times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else CLOCK_S)
     whole = stretches is None or any(
-        start_s <= times[0] and end_s - CLOCK_S <= stop_s for start_s, stop_s in stretches
+        start_s <= times[0] and max(end_s - CLOCK_S, np.nextafter(times[-1], np.inf)) <= stop_s
+        for start_s, stop_s in stretches
     )
     if stretches is None or whole:
         return _plan(times, end_s, protocol)
