@@ -179,11 +179,7 @@ def plan(
         raise RecordingError("the frames' times do not ascend")
     # the last frame is on display about as long as the others
     end_s = times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else CLOCK_S)
-    whole = stretches is None or any(
-        start_s <= times[0] and max(end_s - CLOCK_S, np.nextafter(times[-1], np.inf)) <= stop_s
-        for start_s, stop_s in stretches
-    )
-    if stretches is None or whole:
+    if stretches is None:
         return _plan(times, end_s, protocol)
     return _within(times, end_s, protocol, stretches)
 
@@ -219,21 +215,26 @@ def _within(
             plans.append(_left_out(before_s, start_s, 0, OUTSIDE))
         if start_s < end_s:
             until_s = min(stop_s, times[high] if high < len(times) else end_s)
-            plans.append(_stretch(times[low:high], start_s, float(until_s), protocol, int(low)))
+            if high == len(times) and end_s - CLOCK_S < stop_s:
+                until_s = end_s
+            one = _stretch(times, (int(low), int(high)), (start_s, float(until_s)), protocol)
+            plans.append(one)
         before_s = max(before_s, stop_s)
     return _joined(plans)
 
 
 def _stretch(
-    times: Times, start_s: float, stop_s: float, protocol: EncodingProtocol, first: int
+    times: Times, frames: tuple[int, int], stretch: Stretch, protocol: EncodingProtocol
 ) -> Plan:
-    """Plan a stretch of which `times` are the frames, the first of them number `first`."""
-    if len(times) == 0:
-        return _left_out(start_s, stop_s, 0, SHORT_TURN)
-    made = _plan(times, stop_s, protocol)
-    n_samples = sum(segment.n_frames for segment in made.segments[:1])
-    if len(made.segments) == 1 and 2 * n_samples < protocol.window_frames:
-        return _left_out(start_s, stop_s, n_samples, SHORT_TURN)
+    """Plan the frames from the first to before the last; a recording is never too short."""
+    first, stop = frames
+    if first == stop:
+        return _left_out(*stretch, 0, SHORT_TURN)
+    made = _plan(times[first:stop], stretch[1], protocol)
+    n_samples = made.segments[0].n_frames
+    short = len(made.segments) == 1 and 2 * n_samples < protocol.window_frames
+    if short and stop - first < len(times):
+        return _left_out(*stretch, n_samples, SHORT_TURN)
     return replace(made, frames=made.frames + first)
 
 
