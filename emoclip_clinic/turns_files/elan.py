@@ -110,19 +110,29 @@ def _shares(chain: list[str], whole: Stretch) -> Spans:
 
 def _add_referring(tiers: list[ET.Element], spans: Spans) -> None:
     """Add annotations that refer to others, parents first."""
-    waiting: dict[tuple[str, str], list[str]] = defaultdict(list)
+    waiting: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
     for number, tier in enumerate(tiers):
         for one in tier.iter("REF_ANNOTATION"):
-            chain = waiting[str(number), one.get("ANNOTATION_REF", "")]
-            before = one.get("PREVIOUS_ANNOTATION")
-            at = chain.index(before) + 1 if before in chain else len(chain)
-            chain.insert(at, one.get("ANNOTATION_ID", ""))
+            siblings = waiting[number, one.get("ANNOTATION_REF", "")]
+            siblings[one.get("ANNOTATION_ID", "")] = one.get("PREVIOUS_ANNOTATION", "")
     while waiting:
         ready = [key for key in waiting if key[1] in spans]
         if not ready:
             raise KeyError(next(iter(waiting))[1])
         for key in ready:
-            spans |= _shares(waiting.pop(key), spans[key[1]])
+            spans |= _shares(_in_order(waiting.pop(key)), spans[key[1]])
+
+
+def _in_order(before: dict[str, str]) -> list[str]:
+    """Sort annotations of which each names the one before it."""
+
+    def depth(key: str) -> int:
+        steps = 0
+        while before[key] in before and steps < len(before):
+            key, steps = before[key], steps + 1
+        return steps
+
+    return sorted(before, key=depth)
 
 
 def _turns(tier: ET.Element, spans: Spans, people: Counter[str | None]) -> Iterator[Turn]:
