@@ -12,6 +12,7 @@ __all__ = [
     "SettingsError",
     "StudyError",
     "TooFewError",
+    "TurnsError",
 ]
 
 
@@ -49,3 +50,7 @@ class RatingsError(ClinicError):
 
 class TooFewError(ClinicError):
     """Too few participants, raters or values for the estimate that was asked for."""
+
+
+class TurnsError(ClinicError):
+    """A file of speech turns or sections that cannot be used."""

@@ -55,6 +55,14 @@ class EncodeSettings:
     """yunet, haar, or none for recordings that are face crops already."""
     pattern: str = ""
     """Where participant and session stand in a recording's path; empty: BIDS names or folders."""
+    turns: str = ""
+    """Files that say who speaks when, such as "turns/{recording}.eaf", relative to the study folder
+    or absolute; empty: recordings are encoded whole."""
+    speaker: tuple[str, ...] = ()
+    """Names that the participant has in them (a speaker, a tier), such as ["participant", "PAR"];
+    empty: whoever speaks, where there is one speaker."""
+    sections: tuple[str, ...] = ()
+    """Parts of the interview that are encoded, by their names in these files; empty: all."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, quiet
+from emoclip_clinic.pipeline.spoken import Spoken, on_clock
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, plan
 from emoclip_clinic.study import digest
 
@@ -55,9 +56,10 @@ class Encoding:
         """What the features depend on, beside recording and weights."""
         return {"faces": self.faces, "protocol": asdict(self.protocol)}
 
-    def key(self, recording_sha256: str) -> str:
+    def key(self, recording_sha256: str, spoken: Spoken | None = None) -> str:
         """Hash all that a recording's features depend on."""
-        return digest([recording_sha256, self.encoder_sha256, self.settings])
+        turns = [[spoken.stretches, spoken.reason]] if spoken else []
+        return digest([recording_sha256, self.encoder_sha256, self.settings, *turns])
 
 
 @dataclass(frozen=True)
@@ -90,15 +92,21 @@ class RecordingEncoder:
     def __call__(
         self, row: Mapping[Any, Any], progress: Progress = quiet
     ) -> features.RecordingFeatures:
-        """Encode a recording; one that cannot be read gives what `failed` gives."""
+        """Encode a recording, or the turns that `row["turns"]` (`Spoken`) holds.
+
+        One that cannot be read, or has no turns, gives what `failed` gives.
+        """
         from emoclip_clinic.encoder.encode import encode_recording
         from emoclip_clinic.video.probe import timestamps
         from emoclip_clinic.video.reader import read_frames
 
         path, n_frames = self.study / row["path"], row["n_frames_decoded"]
+        spoken = row.get("turns")
+        if spoken and spoken.reason:
+            return self.failed(row, spoken.reason)
         try:
             times_s = timestamps(path, None if pd.isna(n_frames) else int(n_frames))
-            cut = plan(times_s, self.encoding.protocol)
+            cut = plan(times_s, self.encoding.protocol, spoken and on_clock(spoken, path))
             return encode_recording(
                 enumerate(read_frames(path, cut.frames, times_s=times_s)),
                 cut,

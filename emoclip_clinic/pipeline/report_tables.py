@@ -33,6 +33,7 @@ from emoclip_clinic.report.checklists import FOLDER, read_checklist
 from emoclip_clinic.report.profiles import profile
 from emoclip_clinic.report.questions import QUESTIONS
 from emoclip_clinic.resources import names
+from emoclip_clinic.segments import OUTSIDE
 from emoclip_clinic.study import Study
 
 __all__ = ["gather", "quality_files", "question_files", "stale"]
@@ -223,7 +224,8 @@ def _exclusions(
 def _windows(segments: pd.DataFrame) -> pd.DataFrame:
     """Count the windows of each recording."""
     used = segments["status"].eq("used")
-    by_recording = segments.assign(n_used=used, n_excluded=~used).groupby("recording", sort=True)
+    left_out = ~used & segments["reason"].ne(OUTSIDE)
+    by_recording = segments.assign(n_used=used, n_excluded=left_out).groupby("recording", sort=True)
     return by_recording.agg(
         n_used=("n_used", "sum"),
         n_excluded=("n_excluded", "sum"),
