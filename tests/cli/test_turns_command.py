@@ -127,7 +127,7 @@ def test_a_model_of_whole_recordings_predicts_from_whole_recordings(
 
 
 def test_the_report_says_that_turns_were_encoded(cli: Type, talked: Path) -> None:
-    """Its methods, and the settings of the run: options too; what people are called is not shown."""
+    """Its methods, and the settings of the run, options too; but not what people are called."""
     words = ["--turns", "turns/{participant}.rttm", "--speaker", "PAR", "--protocol", "short"]
     assert cli("encode", talked / "interviews", "--study", talked, *words).code == 0
     for verb in ("fit", "report"):
