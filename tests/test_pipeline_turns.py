@@ -201,9 +201,35 @@ def test_one_table_may_serve_all_recordings(study: ec.Study) -> None:
     table.to_csv(study.path / "all.csv", index=False)
     encode(study, turns="all.csv")
     pd.testing.assert_frame_equal(segments(study), expected)
+    table.assign(recording=[*table["recording"][:-1], ""]).to_csv(
+        study.path / "all.csv", index=False
+    )
+    with pytest.raises(TurnsError, match="row 5 names no recording"):
+        encode(study, turns="all.csv")
     table.drop(columns="recording").to_csv(study.path / "all.csv", index=False)
     with pytest.raises(TurnsError, match=r"serves several recordings.*column 'recording'"):
         encode(study, turns="all.csv")
+
+
+def test_a_file_of_another_recording_is_not_taken(study: ec.Study) -> None:
+    """RTTM names a sound file: any name will do, but not that of another recording."""
+    line = "SPEAKER {} 1 1.0 2.0 <NA> <NA> PAR <NA> <NA>"
+    for person, name in zip(PEOPLE, ("interview_mono_16k", NAMES[1], NAMES[0]), strict=True):
+        (study.path / "turns" / f"{person}.rttm").write_text(line.format(name))
+    result = encode(study, turns="turns/{participant}.rttm")
+    assert result.exclusions["id"].tolist() == [NAMES[2]]
+    assert f"P3.rttm: it holds no turn of {NAMES[2]}." in result.notes
+
+
+def test_one_rttm_may_serve_all_recordings_by_names_that_tell_them_apart(study: ec.Study) -> None:
+    """By the recordings' ids; not by a file name that all of them have."""
+    path = study.path / "all.rttm"
+    line = "SPEAKER {} 1 1.0 2.0 <NA> <NA> PAR <NA> <NA>"
+    path.write_text("\n".join(line.format(name) for name in NAMES[:2]))
+    assert encode(study, turns="all.rttm").exclusions["id"].tolist() == [NAMES[2]]
+    path.write_text(line.format("interview"))
+    with pytest.raises(TurnsError, match="it holds no turn of sub-P1"):
+        encode(study, turns="all.rttm")
 
 
 def test_times_are_those_of_a_player_where_the_picture_begins_late(study: ec.Study) -> None:

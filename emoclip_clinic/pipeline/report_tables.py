@@ -285,6 +285,13 @@ def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str)
     }
     # what was done, where an option took the place of study.toml
     settings |= {"fit.cv": design["kind"], "encode.encoder": label}
+    turns = encoded.get("settings", {}).get("turns", {})
+    settings |= {
+        "encode.turns": turns.get("pattern", ""),
+        # what somebody is called may be their name
+        "encode.speaker": len(turns.get("speaker", ())),
+        "encode.sections": turns.get("sections", ()),
+    }
     return pdf.Methods(
         encoder=label,
         encoder_fingerprint=encoded.get("inputs", {}).get("encoder", ""),
@@ -292,6 +299,8 @@ def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str)
         frame_rate_hz=protocol.get("rate_hz"),
         window_frames=protocol.get("window_frames"),
         window_stride_frames=protocol.get("stride_frames"),
+        turns=bool(turns) and bool(turns["speaker"] or not turns["sections"]),
+        sections=", ".join(turns.get("sections", ())),
         face_finder=FACE_FINDERS.get(encoded.get("settings", {}).get("faces", ""), ""),
         face_minimum_fraction=protocol.get("min_face_fraction"),
         pooling=POOLINGS[recipe.pooling].label,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ CUT_S = 1.0
 """Sound that goes on after the picture by less than this is usual."""
 PLACEHOLDERS = ("recording", "participant", "session", "task", "stem")
 
+ByRecording = dict[str, list[Turn]]
+"""Turns of a file by the recording that they name, "" where they name none."""
 Row = Mapping[Any, Any]
 """Of recordings.csv."""
 
@@ -116,7 +118,8 @@ class TurnFiles:
             name: study.path / _filled(choice.pattern, row) for name, row in self.rows.items()
         }
         self._served = Counter(self.paths.values())
-        self._read: dict[Path, list[Turn] | TurnsError] = {}
+        self._everyone = Counter(other for row in self.rows.values() for other in _names(row))
+        self._read: dict[Path, ByRecording | TurnsError] = {}
         self._found: dict[str, Spoken] = {}
 
     @classmethod
@@ -171,7 +174,8 @@ class TurnFiles:
     @property
     def _unheard(self) -> list[str]:
         """Say which of the names asked for are in no file that was read."""
-        turns = [turn for one in self._read.values() if isinstance(one, list) for turn in one]
+        files = [one for one in self._read.values() if isinstance(one, dict)]
+        turns = [turn for one in files for some in one.values() for turn in some]
         speakers = {name.casefold() for turn in turns for name in (turn.speaker, turn.person)}
         sections = {turn.section.casefold() for turn in turns}
         wanted = [("speaker", name, speakers) for name in self.choice.speaker]
@@ -198,34 +202,39 @@ class TurnFiles:
         duration_s = self.rows[name]["duration_s"]
         return Spoken(file, found, note=_beyond(path.name, own, found, duration_s))
 
-    def _turns(self, path: Path) -> list[Turn] | TurnsError:
+    def _turns(self, path: Path) -> ByRecording | TurnsError:
         """Read a file once, however many recordings it serves."""
         if path not in self._read:
             try:
-                self._read[path] = read(path)
+                found: ByRecording = defaultdict(list)
+                for turn in read(path):
+                    found[turn.recording].append(turn)
+                self._read[path] = found
             except TurnsError as error:
                 self._read[path] = error
         return self._read[path]
 
-    def _own(self, turns: list[Turn], name: str) -> list[Turn]:
+    def _own(self, turns: ByRecording, name: str) -> list[Turn]:
         """Choose the turns of one recording from a file that may hold those of several."""
-        known = {turn.recording for turn in turns} - {""}
+        known = set(turns) - {""}
         alone = self._served[self.paths[name]] == 1
         if not known and alone:
-            return turns
+            return turns[""]
         if not known:
             raise TurnsError(
                 "it serves several recordings, and does not say which turn is of which: add a "
                 "column 'recording', or a placeholder such as {recording} to the path."
             )
-        own = known & _names(self.rows[name])
-        others = {other for row in self.rows.values() for other in _names(row)}
+        if "" in turns:
+            raise TurnsError(f"{turns[''][0].place} names no recording, other rows do. Add it.")
+        # in a file for all, a file name that several recordings have tells nothing
+        own = {one for one in known & _names(self.rows[name]) if alone or self._everyone[one] == 1}
         # some programs write the sound file's path
-        if not own and alone and len(known) == 1 and not known & others:
+        if not own and alone and len(known) == 1 and not known & set(self._everyone):
             own = known
         if not own:
             raise TurnsError(f"it holds no turn of {name}.")
-        return [turn for turn in turns if turn.recording in own]
+        return [turn for one in sorted(own) for turn in turns[one]]
 
 
 def on_clock(spoken: Spoken, path: Path) -> list[Stretch]:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pypdf
 import pytest
 
 from emoclip_clinic.settings import read_settings
@@ -123,3 +124,16 @@ def test_a_model_of_whole_recordings_predicts_from_whole_recordings(
     assert cli(*words, "--study", study, "--output", tmp_path / "scores.csv").code == 0
     for path in before.rglob("*.safetensors"):
         assert path.read_bytes() == (study / "features" / path.relative_to(before)).read_bytes()
+
+
+def test_the_report_says_that_turns_were_encoded(cli: Type, talked: Path) -> None:
+    """Its methods, and the settings of the run, options too; but not what people are called."""
+    words = ["--turns", "turns/{participant}.rttm", "--speaker", "PAR", "--protocol", "short"]
+    assert cli("encode", talked / "interviews", "--study", talked, *words).code == 0
+    for verb in ("fit", "report"):
+        assert cli(verb, "--scale", "cains", "--study", talked).code in (0, 3)
+    pages = pypdf.PdfReader(talked / "reports" / "cains.pdf").pages
+    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    assert "Only the participant's speech turns were encoded" in text
+    assert "encode.speaker 1 encode.turns a path, not shown" in text
+    assert "PAR" not in text.split()
