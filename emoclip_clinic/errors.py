@@ -6,6 +6,7 @@ __all__ = [
     "ClinicError",
     "DatasetError",
     "EncoderError",
+    "LimitError",
     "RatingsError",
     "RecordingError",
     "ScaleError",
@@ -29,6 +30,10 @@ class StudyError(ClinicError):
 
 class RecordingError(ClinicError):
     """A recording that cannot be used; its message becomes the reason in recordings.csv."""
+
+
+class LimitError(RecordingError):
+    """A recording that could not be read in the time or memory allowed: another run may."""
 
 
 class EncoderError(ClinicError):

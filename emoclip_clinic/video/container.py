@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,13 @@ __all__ = ["Tally", "decode_frames", "open_video", "packets", "rotation_deg"]
 # only containers that hold recordings: a playlist that calls itself .mp4 must not open other files
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,asf,flv,ogg"
 SIGNATURES = {"mp4 or mov": (4, b"ftyp"), "matroska": (0, b"\x1a\x45\xdf\xa3"), "avi": (8, b"AVI ")}
+
+
+def _nobody_waits() -> None: ...
+
+
+pulse: Callable[[], None] = _nobody_waits
+"""Called for each packet: a process that decodes for another says by it that it goes on."""
 
 
 @dataclass
@@ -52,6 +59,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             metadata_errors="replace",
             container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "file"},
         )
+    except av.error.MemoryError:
+        raise
     except av.error.FFmpegError as error:
         raise RecordingError(_why_not(path)) from error
     with container:
@@ -103,9 +112,13 @@ def packets(
         except (StopIteration, IndexError):
             # PyAV's own flushing trips over streams that appear late in an MPEG-TS
             return
+        except av.error.MemoryError:
+            # what is lost for want of memory is no damage of the file
+            raise
         except av.error.FFmpegError:
             tally.damage_s.append(place_s)
             return
+        pulse()
         # an empty packet is a dropped frame or PyAV's flushing
         if packet.size:
             place_s = place_s if packet.pts is None else float(packet.pts * packet.time_base)
@@ -125,6 +138,8 @@ def decode_frames(
             place_s = float(packet.pts * packet.time_base)
         try:
             frames = stream.decode(packet)
+        except av.error.MemoryError:
+            raise
         except av.error.FFmpegError:
             tally.damage_s.append(place_s)
         else:

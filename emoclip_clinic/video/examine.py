@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.errors import LimitError, RecordingError
 from emoclip_clinic.recordings import Recording
 from emoclip_clinic.scan import Found
 from emoclip_clinic.video.probe import Probe, probe
@@ -33,7 +34,11 @@ MIN_SHARPNESS = 10.0
 
 
 def examine(
-    found: Found, path: str, sha256: str, decode: bool = True
+    found: Found,
+    path: str,
+    sha256: str,
+    decode: bool = True,
+    look: Callable[[Path, bool], Probe] = probe,
 ) -> tuple[Recording, pd.DataFrame]:
     """Probe one recording; what is wrong with it is in the result, never an error.
 
@@ -47,6 +52,8 @@ def examine(
         Of its content.
     decode
         As `probe`.
+    look
+        Looks into the file: `probe`, or `isolated.probe`.
 
     Returns
     -------
@@ -54,13 +61,20 @@ def examine(
         "usable", or "excluded" with the reason.
     pandas.DataFrame
         As `quality`; no rows if it is excluded.
+
+    Raises
+    ------
+    LimitError
+        `look` ended before it knew: what it would find is not known.
     """
     size_bytes = found.path.stat().st_size if found.path.is_file() else 0
     row = Recording(
         found.recording, found.participant, found.session, path, sha256, size_bytes=size_bytes
     )
     try:
-        facts = probe(found.path, decode)
+        facts = look(found.path, decode)
+    except LimitError:
+        raise
     except RecordingError as error:
         nothing = pd.DataFrame(columns=list(QUALITY_COLUMNS))
         return replace(row, status="excluded", reason=str(error)), nothing
