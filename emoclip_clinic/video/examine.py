@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from emoclip_clinic.recordings import Recording
 from emoclip_clinic.scan import Found
 from emoclip_clinic.video.probe import Probe, probe
 
-__all__ = ["QUALITY_COLUMNS", "examine", "quality"]
+__all__ = ["QUALITY_COLUMNS", "examine", "left_out", "quality"]
 
 QUALITY_COLUMNS = ("recording", "measure", "value", "unit", "flag", "note")
 
@@ -67,19 +68,14 @@ def examine(
     LimitError
         `look` ended before it knew: what it would find is not known.
     """
-    size_bytes = found.path.stat().st_size if found.path.is_file() else 0
-    row = Recording(
-        found.recording, found.participant, found.session, path, sha256, size_bytes=size_bytes
-    )
     try:
         facts = look(found.path, decode)
     except LimitError:
         raise
     except RecordingError as error:
-        nothing = pd.DataFrame(columns=list(QUALITY_COLUMNS))
-        return replace(row, status="excluded", reason=str(error)), nothing
+        return left_out(found, path, sha256, str(error))
     row = replace(
-        row,
+        _row(found, path, sha256),
         container=facts.container,
         codec=facts.codec,
         width=facts.width,
@@ -93,6 +89,21 @@ def examine(
         has_audio=facts.has_audio,
     )
     return row, quality(found.recording, facts)
+
+
+def left_out(found: Found, path: str, sha256: str, reason: str) -> tuple[Recording, pd.DataFrame]:
+    """Give what `examine` gives of a recording that is excluded."""
+    row = replace(_row(found, path, sha256), status="excluded", reason=reason)
+    return row, pd.DataFrame(columns=list(QUALITY_COLUMNS))
+
+
+def _row(found: Found, path: str, sha256: str) -> Recording:
+    size_bytes = 0
+    with contextlib.suppress(OSError):
+        size_bytes = found.path.stat().st_size if found.path.is_file() else 0
+    return Recording(
+        found.recording, found.participant, found.session, path, sha256, size_bytes=size_bytes
+    )
 
 
 def quality(recording: str, facts: Probe) -> pd.DataFrame:
