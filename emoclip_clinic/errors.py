@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 __all__ = [
+    "AGAIN",
     "ClinicError",
     "DatasetError",
+    "DecoderError",
     "EncoderError",
-    "LimitError",
     "RatingsError",
     "RecordingError",
     "ScaleError",
@@ -14,6 +15,10 @@ __all__ = [
     "StudyError",
     "TooFewError",
 ]
+
+
+AGAIN = "the next run tries again"
+"""What is said of a recording that failed for a reason that may pass."""
 
 
 class ClinicError(Exception):
@@ -32,8 +37,8 @@ class RecordingError(ClinicError):
     """A recording that cannot be used; its message becomes the reason in recordings.csv."""
 
 
-class LimitError(RecordingError):
-    """A recording that could not be read in the time or memory allowed: another run may."""
+class DecoderError(RecordingError):
+    """Reading a recording crashed, or went beyond its time or memory: another run may read it."""
 
 
 class EncoderError(ClinicError):

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emoclip_clinic import __version__, files
-from emoclip_clinic.errors import LimitError, RecordingError, StudyError
+from emoclip_clinic.errors import DecoderError, RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.sources import lies_in
 from emoclip_clinic.recordings import (
@@ -117,7 +117,7 @@ def _write_tables(
         sha256 = contents[study.relative(found.path)]
         try:
             row, measured = _examine(study, found, sha256, decode)
-        except LimitError as error:
+        except DecoderError as error:
             row, measured = left_out(found, study.relative(found.path), sha256, str(error))
             unknown[row.path] = row.reason
         rows.append(row)
@@ -140,7 +140,7 @@ def _examine(
 
     Raises
     ------
-    LimitError
+    DecoderError
         Another run may find something else.
     """
     settings = study.settings.encode
@@ -164,7 +164,7 @@ def _examine(
             return row, quality.assign(recording=found.recording)
     row, quality = examine(found, study.relative(found.path), sha256, decode, look)
     if _content(study, found.path) != sha256:
-        raise LimitError(CHANGED)
+        raise DecoderError(CHANGED)
     rows: list[list[Any]] = quality.to_numpy().tolist()
     content = {"version": __version__, "recording": asdict(row), "quality": rows}
     files.write_json(cache, content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from emoclip_clinic import files, ratings, scales
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path
@@ -47,7 +48,12 @@ def open_or_create(
     scan(recordings, pattern)
     if encoder not in (None, *ENCODERS):
         encoder = _as_seen_from(path, checkpoint_path(encoder))
-    given = {"encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern}
+    given: dict[str, Any] = {
+        "encoder": encoder,
+        "faces": faces,
+        "protocol": protocol,
+        "pattern": pattern,
+    }
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),
         encode=replace(EncodeSettings(), **{key: value for key, value in given.items() if value}),

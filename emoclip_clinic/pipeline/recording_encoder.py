@@ -16,7 +16,7 @@ import pandas as pd
 from emoclip_clinic import features
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import load_encoder
-from emoclip_clinic.errors import LimitError, RecordingError, StudyError
+from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, quiet
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, plan
 from emoclip_clinic.study import digest
@@ -101,6 +101,8 @@ class RecordingEncoder:
         n_known, limits = None if pd.isna(n_frames) else int(n_frames), self.encoding.limits
         try:
             times_s = timestamps(path, n_known, limits=limits)
+            if n_known not in (None, len(times_s)):
+                raise DecoderError(f"other frames decode than when it was examined; {AGAIN}")
             cut = plan(times_s, self.encoding.protocol)
             return encode_recording(
                 enumerate(read_frames(path, cut.frames, limits=limits)),
@@ -113,7 +115,9 @@ class RecordingEncoder:
                 progress=lambda done, total: progress("frames", done, total),
             )
         except RecordingError as error:
-            return self.failed(row, str(error), final=not isinstance(error, LimitError))
+            # what could be read before may be read again: a drive was away
+            final = n_known is None and not isinstance(error, DecoderError)
+            return self.failed(row, str(error), final=final)
 
     def elsewhere(self, row: Mapping[Any, Any]) -> features.RecordingFeatures:
         """Encode a recording on a worker.

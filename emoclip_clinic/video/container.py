@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError
+from emoclip_clinic.video.memory import is_short
 
 __all__ = ["Tally", "decode_frames", "open_video", "packets", "rotation_deg"]
 
@@ -91,6 +93,18 @@ def _check_file(path: Path) -> None:
         raise RecordingError("empty file (zero bytes)")
 
 
+def _check_there(path: Path) -> None:
+    """Tell a damaged file from a drive that went away while it was read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            file.read(1)
+    except OSError as error:
+        raise DecoderError(
+            f"the file cannot be read any more: {error.strerror}; {AGAIN}"
+        ) from error
+
+
 def _why_not(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(16)
@@ -116,6 +130,7 @@ def packets(
             # what is lost for want of memory is no damage of the file
             raise
         except av.error.FFmpegError:
+            _check_there(Path(container.name))
             tally.damage_s.append(place_s)
             return
         pulse()
@@ -140,7 +155,9 @@ def decode_frames(
             frames = stream.decode(packet)
         except av.error.MemoryError:
             raise
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            if is_short(stream.width, stream.height):
+                raise MemoryError from error
             tally.damage_s.append(place_s)
         else:
             yield from frames

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from emoclip_clinic.errors import ClinicError, LimitError, RecordingError
+from emoclip_clinic.errors import AGAIN, ClinicError, DecoderError, RecordingError
 from emoclip_clinic.video.wire import Message, WireError, receive, send
 
 __all__ = ["Decoder", "Limits"]
@@ -33,7 +33,6 @@ START_S = 120
 """How long a busy machine may take to start the process."""
 END_S = 5
 """A process that waits for a drive that is gone ends when the system lets it."""
-AGAIN = "the next run tries again"
 KILLED = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
 PROGRAM = (
     "import sys; sys.path[:] = sys.argv[2:]; "
@@ -142,9 +141,9 @@ class Decoder:
         Raises
         ------
         RecordingError
-            The recording cannot be read, or the process crashed over it.
-        LimitError
-            It took too long or too much memory, or the process was killed.
+            The recording cannot be read.
+        DecoderError
+            The process crashed or was killed, or took too long or too much memory.
         """
         self.idle = False
         # a process that just ended says so by its answers
@@ -154,9 +153,11 @@ class Decoder:
             answer = self._next(self.limits.wait_s)
             if answer.kind == "refused":
                 self.idle = True
-                raise RecordingError(str(answer.facts["reason"]))
+                raise RecordingError(str(answer.facts.get("reason")))
+            if answer.kind == "unfinished":
+                raise DecoderError(str(answer.facts.get("reason")))
             if answer.kind == "memory":
-                raise LimitError(
+                raise DecoderError(
                     f"decoding it takes more than {self.limits.memory_mb} MB of memory "
                     f"(decoder_memory_mb); {AGAIN}"
                 )
@@ -213,21 +214,20 @@ class Decoder:
         try:
             answer = self._inbox.get(wait_s)
         except TimeoutError as error:
-            raise LimitError(
+            raise DecoderError(
                 f"its decoder made no progress for {wait_s:g} s (decoder_wait_s); {AGAIN}"
             ) from error
         if answer is None:
             raise self._ended()
         return answer
 
-    def _ended(self) -> RecordingError:
+    def _ended(self) -> DecoderError:
         """Say of what the process died."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_S)
         code = self._process.returncode or 0
         if -code in KILLED:
-            return LimitError(
-                f"its decoder was killed, as the system does where memory is short; {AGAIN}"
-            )
-        name = signal.Signals(-code).name if code < 0 else f"code {code}"
-        return RecordingError(f"its decoder crashed ({name})")
+            why = "was killed, as the system does where memory is short"
+        else:
+            why = f"crashed ({signal.Signals(-code).name if code < 0 else f'code {code}'})"
+        return DecoderError(f"its decoder {why}; {AGAIN}")

@@ -7,6 +7,7 @@ ends when its standard input does, so that it never outlives the process that it
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import queue
 import signal
@@ -16,10 +17,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError
 from emoclip_clinic.video import container
+from emoclip_clinic.video.memory import bound
 from emoclip_clinic.video.probe import FloatArray, probe, timestamps
 from emoclip_clinic.video.reader import read_frames
 from emoclip_clinic.video.wire import Message, WireError, receive, send
@@ -28,8 +30,6 @@ __all__ = ["main"]
 
 PULSE_S = 0.5
 """Between two signs of life while packets are read and nothing else is to be said."""
-FIRST_TO_GO = "500"
-"""Where memory is short, Linux ends this process before the one that it works for."""
 
 
 class _Server:
@@ -47,10 +47,12 @@ class _Server:
             self._do(order.kind, Path(order.facts["path"]), order)
         except MemoryError:
             self._say(Message("memory"))
+        except DecoderError as error:
+            self._say(Message("unfinished", {"reason": str(error)}))
         except RecordingError as error:
             self._say(Message("refused", {"reason": str(error)}))
         except OSError as error:
-            self._say(Message("refused", {"reason": _unreadable(error)}))
+            self._say(_unreadable(error))
         except (WireError, ImportError):
             raise
         # whatever a library makes of a damaged file costs this recording only
@@ -81,8 +83,12 @@ class _Server:
             self._say(Message("pulse"))
 
 
-def _unreadable(error: OSError) -> str:
-    return f"the file cannot be read: {error.strerror or type(error).__name__}"
+def _unreadable(error: OSError) -> Message:
+    # a thread that has no memory for its stack cannot be started now
+    if error.errno in (errno.ENOMEM, errno.EAGAIN):
+        return Message("memory")
+    why = error.strerror or type(error).__name__
+    return Message("unfinished", {"reason": f"the file cannot be read: {why}; {AGAIN}"})
 
 
 def main(memory_mb: int) -> None:
@@ -90,7 +96,7 @@ def main(memory_mb: int) -> None:
     # Ctrl-C reaches the whole group of processes; the other one decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = _own_output()
-    _bound(memory_mb)
+    bound(memory_mb << 20)
     orders: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
     server = _Server(lambda message: send(answers, message))
@@ -116,22 +122,3 @@ def _listen(pipe: BinaryIO, orders: queue.SimpleQueue[Message]) -> None:
             orders.put(receive(pipe))
     finally:
         os._exit(0)
-
-
-def _bound(memory_mb: int) -> None:
-    """Bound the memory (Linux keeps to it), write no frame into a core file, and go first."""
-    with contextlib.suppress(ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _lower(resource, memory_mb << 20)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO, encoding="ascii")
-
-
-def _lower(resource: Any, n_bytes: int) -> None:
-    # of the data only: libraries and threads reserve addresses that they never use
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    if most != resource.RLIM_INFINITY:
-        n_bytes = min(n_bytes, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (n_bytes, n_bytes))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emoclip_clinic.errors import LimitError, RecordingError
+from emoclip_clinic.errors import DecoderError, RecordingError
 from emoclip_clinic.recordings import Recording
 from emoclip_clinic.scan import Found
 from emoclip_clinic.video.probe import Probe, probe
@@ -65,12 +65,12 @@ def examine(
 
     Raises
     ------
-    LimitError
-        `look` ended before it knew: what it would find is not known.
+    DecoderError
+        `look` did not come to its end: another run may.
     """
     try:
         facts = look(found.path, decode)
-    except LimitError:
+    except DecoderError:
         raise
     except RecordingError as error:
         return left_out(found, path, sha256, str(error))

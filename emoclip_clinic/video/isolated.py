@@ -67,9 +67,9 @@ def read_frames(
     Raises
     ------
     RecordingError
-        The file cannot be read, has fewer frames, or crashed its decoder.
-    LimitError
-        It took too long or too much memory, or the process was killed.
+        The file cannot be read, or has fewer frames.
+    DecoderError
+        The process crashed or was killed, or took too long or too much memory.
     """
     wanted = np.asarray(indices, dtype=np.int64)
     answers = _answers(Message("frames", {"path": _name(path)}, wanted), limits)

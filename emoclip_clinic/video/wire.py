@@ -65,7 +65,7 @@ def receive(pipe: BinaryIO) -> Message:
     try:
         kind, facts, layout = json.loads(_exactly(pipe, n_head))
         if layout is None:
-            return Message(kind, facts)
+            return Message(str(kind), dict(facts))
         name, shape = layout
         array = np.empty(shape, name if name in TYPES else "")
     except (ValueError, TypeError) as error:
@@ -74,7 +74,7 @@ def receive(pipe: BinaryIO) -> Message:
         raise WireError("an array has another size than said")
     if n_array:
         _fill(pipe, array.data.cast("B"))
-    return Message(kind, facts, array)
+    return Message(str(kind), dict(facts), array)
 
 
 def _exactly(pipe: BinaryIO, n: int) -> bytes:
