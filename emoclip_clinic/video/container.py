@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError
-from emoclip_clinic.video.memory import is_short
+from emoclip_clinic.video.memory import refuse_if_short
 
 __all__ = ["Tally", "decode_frames", "open_video", "packets", "rotation_deg"]
 
@@ -61,9 +61,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             metadata_errors="replace",
             container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "file"},
         )
-    except av.error.MemoryError:
-        raise
     except av.error.FFmpegError as error:
+        refuse_if_short()
         raise RecordingError(_why_not(path)) from error
     with container:
         pictures = av.stream.Disposition.attached_pic
@@ -94,7 +93,7 @@ def _check_file(path: Path) -> None:
 
 
 def _check_there(path: Path) -> None:
-    """Tell a damaged file from a drive that went away while it was read."""
+    """Tell the end of a file from that of its drive, which FFmpeg does not always tell."""
     try:
         with path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
@@ -125,20 +124,18 @@ def packets(
             packet = next(source)
         except (StopIteration, IndexError):
             # PyAV's own flushing trips over streams that appear late in an MPEG-TS
-            return
-        except av.error.MemoryError:
-            # what is lost for want of memory is no damage of the file
-            raise
+            break
         except av.error.FFmpegError:
-            _check_there(Path(container.name))
+            refuse_if_short(stream.width, stream.height)
             tally.damage_s.append(place_s)
-            return
+            break
         pulse()
         # an empty packet is a dropped frame or PyAV's flushing
         if packet.size:
             place_s = place_s if packet.pts is None else float(packet.pts * packet.time_base)
             tally.n_hidden += packet.is_discard
             yield packet
+    _check_there(Path(container.name))
 
 
 def decode_frames(
@@ -153,11 +150,8 @@ def decode_frames(
             place_s = float(packet.pts * packet.time_base)
         try:
             frames = stream.decode(packet)
-        except av.error.MemoryError:
-            raise
-        except av.error.FFmpegError as error:
-            if is_short(stream.width, stream.height):
-                raise MemoryError from error
+        except av.error.FFmpegError:
+            refuse_if_short(stream.width, stream.height)
             tally.damage_s.append(place_s)
         else:
             yield from frames

@@ -10,7 +10,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import resource
 
-__all__ = ["bound", "is_short"]
+__all__ = ["bound", "refuse_if_short"]
 
 FIRST_TO_GO = "500"
 """Where memory is short, Linux ends such a process before the one that it works for."""
@@ -34,9 +34,14 @@ def bound(n_bytes: int) -> None:
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO, encoding="ascii")
 
 
-def is_short(width: int, height: int) -> bool:
-    """Say whether two more pictures of that size may have no place."""
-    return _room_bytes() < 2 * BYTES_A_PIXEL * width * height + MARGIN_BYTES
+def refuse_if_short(width: int = 0, height: int = 0) -> None:
+    """Raise MemoryError where two more pictures of that size may have no place.
+
+    FFmpeg's own error says little: it says "no memory" of a damaged file that asks for an absurd
+    size, and "damaged" of a picture that there is no memory for.
+    """
+    if _room_bytes() < 2 * BYTES_A_PIXEL * width * height + MARGIN_BYTES:
+        raise MemoryError
 
 
 def _room_bytes() -> float:
