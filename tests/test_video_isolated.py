@@ -57,7 +57,7 @@ def test_everything_is_the_same_as_without_a_process(tmp_path: Path) -> None:
         assert times_s.tobytes() == here.timestamps(path).tobytes()
         wanted = np.arange(0, len(times_s), 3)
         pairs = zip(
-            isolated.read_frames(path, wanted),
+            isolated.read_frames(path, wanted, times_s=times_s),
             reader.read_frames(path, wanted, times_s=times_s),
             strict=True,
         )

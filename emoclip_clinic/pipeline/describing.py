@@ -131,7 +131,7 @@ def _encoded(
     times_s = timestamps(path)
     cut = plan(times_s, protocol)
     made = encode_recording(
-        enumerate(read_frames(path, cut.frames)),
+        enumerate(read_frames(path, cut.frames, times_s=times_s)),
         cut,
         model,
         finder,

@@ -105,7 +105,7 @@ class RecordingEncoder:
                 raise DecoderError(f"other frames decode than when it was examined; {AGAIN}")
             cut = plan(times_s, self.encoding.protocol)
             return encode_recording(
-                enumerate(read_frames(path, cut.frames, limits=limits)),
+                enumerate(read_frames(path, cut.frames, times_s=times_s, limits=limits)),
                 cut,
                 self.model,
                 self.finder,

@@ -19,10 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError
 from emoclip_clinic.video import container
 from emoclip_clinic.video.memory import bound
-from emoclip_clinic.video.probe import FloatArray, probe, timestamps
+from emoclip_clinic.video.probe import probe, timestamps
 from emoclip_clinic.video.reader import read_frames
 from emoclip_clinic.video.wire import Message, WireError, receive, send
 
@@ -38,8 +40,6 @@ class _Server:
     def __init__(self, say: Callable[[Message], None]) -> None:
         self._say = say
         self._said_s = 0.0
-        # of the recording that was looked at last: reading it needs no second look
-        self._times: tuple[Path, FloatArray] | None = None
 
     def do(self, order: Message) -> None:
         """Do an order, and say how it ended."""
@@ -67,12 +67,11 @@ class _Server:
             times_s = facts.pop("times_s")
             self._say(Message("probe", facts, times_s))
         elif kind == "timestamps":
-            times_s = timestamps(path, order.facts["n_frames"])
-            self._times = path, times_s
-            self._say(Message("times", {}, times_s))
+            self._say(Message("times", {}, timestamps(path, order.facts["n_frames"])))
         elif order.array is not None:
-            known = self._times[1] if self._times and self._times[0] == path else None
-            for frame in read_frames(path, order.array, times_s=known):
+            known = order.facts["times_s"]
+            times_s = None if known is None else np.array(known)
+            for frame in read_frames(path, order.array, times_s=times_s):
                 self._say(Message("frame", {}, frame))
 
     def pulse(self) -> None:

@@ -53,11 +53,10 @@ def read_frames(
     path: Path,
     indices: Sequence[int] | npt.NDArray[np.int64],
     *,
+    times_s: FloatArray | None = None,
     limits: Limits = USUAL,
 ) -> Iterator[Frame]:
     """Read frames one by one, as `reader.read_frames`, decoding ahead of their use.
-
-    After `timestamps` of the same file its times are known and not read again.
 
     Yields
     ------
@@ -72,7 +71,9 @@ def read_frames(
         The process crashed or was killed, or took too long or too much memory.
     """
     wanted = np.asarray(indices, dtype=np.int64)
-    answers = _answers(Message("frames", {"path": _name(path)}, wanted), limits)
+    # JSON keeps every bit of a number
+    facts = {"path": _name(path), "times_s": None if times_s is None else times_s.tolist()}
+    answers = _answers(Message("frames", facts, wanted), limits)
     for answer in islice(answers, max(0, len(wanted) - 1)):
         yield _array(answer)
     # to the end before the last one is used: whoever has it may never ask again
