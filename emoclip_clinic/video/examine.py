@@ -13,6 +13,7 @@ import pandas as pd
 from emoclip_clinic.errors import DecoderError, RecordingError
 from emoclip_clinic.recordings import Recording
 from emoclip_clinic.scan import Found
+from emoclip_clinic.video.picture import MAX_ASPECT
 from emoclip_clinic.video.probe import Probe, probe
 
 __all__ = ["QUALITY_COLUMNS", "examine", "left_out", "quality"]
@@ -153,8 +154,13 @@ def _picture(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     short_side = min(facts.width, facts.height)
     note = f"short side below {MIN_SHORT_SIDE} pixels: faces are small"
     yield "short_side", short_side, "pixels", note if short_side < MIN_SHORT_SIDE else ""
-    note = "pixels are not square: faces are stretched" if facts.pixel_aspect != 1 else ""
-    yield "pixel_aspect", facts.pixel_aspect, "ratio", note
+    absurd = not 1 / MAX_ASPECT <= facts.pixel_aspect <= MAX_ASPECT
+    note = "no camera has such pixels: they are taken for square"
+    yield "pixel_aspect", facts.pixel_aspect, "ratio", note if absurd else ""
+    note = "several pictures in one file: the default or the largest is read"
+    yield "video_streams", facts.n_streams, "streams", note if facts.n_streams > 1 else ""
+    note = "high dynamic range: its colours are read paler than they were"
+    yield "hdr", facts.hdr, "0 or 1", note if facts.hdr else ""
     note = "interlaced: moving edges are combed" if facts.interlaced_share else ""
     yield "interlaced", facts.interlaced_share, "share", note
     note = "dark" if facts.brightness < MIN_BRIGHTNESS else ""
