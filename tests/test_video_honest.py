@@ -70,6 +70,9 @@ def test_a_recording_that_begins_without_a_key_frame(tmp_path: Path, name: str) 
                 out.mux(packet)
     assert numbers(path) == list(range(20, 60))
     assert timestamps(path) == pytest.approx(np.arange(40) / 25)
+    # of the first packet that is left, 15 frames before
+    assert probe(path).start_s == pytest.approx(15 / 25, abs=0.01)
+    assert probe(whole).start_s == 0
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])

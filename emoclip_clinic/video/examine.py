@@ -27,6 +27,8 @@ MIN_RATE_HZ = 2 * 6.25
 """Below, the frame nearest to a sample can be more than 40 ms away from it."""
 MAX_GAP_S = 3 / 6.25
 """Longer, three samples in a row would show the same frame."""
+MAX_LATE_S = 0.25
+"""More than what lies between the starts of sound and picture, or the order of frames takes."""
 MIN_SHORT_SIDE = 240
 """Below, a face that fills a third of the picture has less than 80 pixels."""
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 40.0, 220.0
@@ -138,6 +140,8 @@ def _completeness(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     gap_s, gap_at_s = gaps_s.max(), facts.times_s[gaps_s.argmax()]
     note = f"the same picture for {gap_s:.1f} s from {gap_at_s:.1f} s on"
     yield "longest_gap", gap_s, "s", note if gap_s > MAX_GAP_S else ""
+    note = "times count from the first picture: those of a player are so much later"
+    yield "late_start", facts.start_s, "s", note if facts.start_s > MAX_LATE_S else ""
     note = "shorter than a window of 32 frames at 6.25 Hz"
     yield "duration", facts.duration_s, "s", note if facts.duration_s < MIN_DURATION_S else ""
     note = f"less than {MIN_RATE_HZ} frames a second: the nearest frame can be far from a sample"

@@ -52,6 +52,8 @@ class Probe:
     """Video streams; of several, the one marked as the default or the largest is read."""
     hdr: bool
     """Whether it has a high dynamic range (PQ or HLG)."""
+    start_s: float
+    """The first frame that decodes, after the start of the file as a player counts it."""
     duration_s: float
     """From the first frame to the last, and one median interval more."""
     n_frames_header: int | None
@@ -118,6 +120,7 @@ def probe(path: Path, decode: bool = True) -> Probe:
         has_audio=header.has_audio,
         n_streams=header.n_streams,
         hdr=header.hdr,
+        start_s=max(0.0, float(own_s[0]) - header.start_s) if timed else 0.0,
         duration_s=duration_s,
         n_frames_header=header.n_frames or None,
         n_frames_hidden=walk.tally.n_hidden,
@@ -200,6 +203,7 @@ class _Header:
     hdr: bool
     rate_hz: float
     n_frames: int
+    start_s: float
     duration_s: float
 
 
@@ -214,6 +218,7 @@ def _read_header(container: InputContainer, stream: VideoStream) -> _Header:
         rate_hz=float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE_HZ),
         # AVI counts the ticks of its clock, those of dropped frames too
         n_frames=stream.frames if container.format.name != "avi" else 0,
+        start_s=(container.start_time or 0) / av.time_base,
         duration_s=(container.duration or 0) / av.time_base,
     )
 
