@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 __all__ = [
+    "AGAIN",
     "ClinicError",
     "DatasetError",
+    "DecoderError",
     "EncoderError",
     "RatingsError",
     "RecordingError",
@@ -14,6 +16,10 @@ __all__ = [
     "TooFewError",
     "TurnsError",
 ]
+
+
+AGAIN = "the next run tries again"
+"""What is said of a recording that failed for a reason that may pass."""
 
 
 class ClinicError(Exception):
@@ -30,6 +36,10 @@ class StudyError(ClinicError):
 
 class RecordingError(ClinicError):
     """A recording that cannot be used; its message becomes the reason in recordings.csv."""
+
+
+class DecoderError(RecordingError):
+    """Reading a recording crashed, or went beyond its time or memory: another run may read it."""
 
 
 class EncoderError(ClinicError):

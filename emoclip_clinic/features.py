@@ -74,6 +74,8 @@ class RecordingFeatures:
     """Tidy measures of the recording: QUALITY_COLUMNS."""
     notice: str = ""
     """What must be said wherever these features are used; mostly empty."""
+    final: bool = True
+    """False where another run may find more in the same recording; it is not written."""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,10 @@ class EncodeSettings:
     empty: whoever speaks, where there is one speaker."""
     sections: tuple[str, ...] = ()
     """Parts of the interview that are encoded, by their names in these files; empty: all."""
+    decoder_memory_mb: int = 4096
+    """Memory that decoding a recording may take, MB; kept to on Linux."""
+    decoder_wait_s: int = 60
+    """How long decoding may make no progress until a recording is given up."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,8 @@ def _problems(settings: Settings) -> list[str]:
         "fit: permutations": (fit.permutations or 19, 19),
         "agree: resamples": (settings.agree.resamples, 100),
         "ratings: header_row": (settings.ratings.header_row, 0),
+        "encode: decoder_memory_mb": (encode.decoder_memory_mb, 256),
+        "encode: decoder_wait_s": (encode.decoder_wait_s, 1),
         "study: seed": (settings.study.seed, 1),
     }
     words = {

@@ -24,6 +24,7 @@ from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recording
 from emoclip_clinic.regression.jobs import Runner
 from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
 from emoclip_clinic.study import Stamp, Study
+from emoclip_clinic.video.decoder import Limits
 
 __all__ = ["encode", "encode_stage", "unencoded"]
 
@@ -137,6 +138,7 @@ def _encoding(
         weights=weights_dir and weights_dir.absolute(),
         label=encoder_label(name),
         encoder_sha256=study.sha256(checkpoint_path(name, weights_dir)),
+        limits=Limits(settings.decoder_memory_mb, settings.decoder_wait_s),
     )
 
 
@@ -167,10 +169,11 @@ def _encode_all(
     for done, (row, made) in enumerate(_each(worker, rows, run, progress), n_fresh + 1):
         name, key = row["recording"], encoding.key(row["sha256"], row["turns"])
         if _content(study, study.path / row["path"]) != row["sha256"]:
-            # no key: the next run tries again
-            made, key = worker.failed(row, CHANGED), ""
-            changed[name] = CHANGED
-        features.write(paths[name], made, key)
+            made = worker.failed(row, CHANGED, final=False)
+        if not made.final:
+            changed[name] = str(made.segments["reason"].iloc[0])
+        # without a key the next run tries again
+        features.write(paths[name], made, key if made.final else "")
         progress("recordings", done, len(paths))
     tables = _write_tables(folder, paths.values())
     model, name = worker.model, encoding.encoder

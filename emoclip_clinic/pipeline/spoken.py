@@ -16,6 +16,7 @@ from emoclip_clinic.settings import EncodeSettings
 from emoclip_clinic.study import Study
 from emoclip_clinic.turns import Stretch, Turn, TurnChoice, stretches
 from emoclip_clinic.turns_files import KINDS, read
+from emoclip_clinic.video.isolated import Limits, lead_s
 
 __all__ = ["NO_FILE", "NO_TURN", "UNUSABLE", "Spoken", "TurnFiles", "on_clock", "turn_choice"]
 
@@ -237,11 +238,9 @@ class TurnFiles:
         return [turn for one in sorted(own) for turn in turns[one]]
 
 
-def on_clock(spoken: Spoken, path: Path) -> list[Stretch]:
+def on_clock(spoken: Spoken, path: Path, limits: Limits) -> list[Stretch]:
     """Give the stretches on the clock of the recording's frames, of which the first is at 0."""
-    from emoclip_clinic.video.lead import lead_s
-
-    lead = lead_s(path)
+    lead = lead_s(path, limits=limits)
     return [(start_s - lead, stop_s - lead) for start_s, stop_s in spoken.stretches]
 
 
