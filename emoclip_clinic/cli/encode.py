@@ -31,6 +31,15 @@ def encode(
     protocol: Annotated[
         str | None, typer.Option(help="Sampling and windows: a file of protocols/encoding/.")
     ] = None,
+    participant: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose face: largest, longest, left, right, 'region x,y,w,h' in fractions of the "
+            "picture, or the path of a photo, such as 'photos/{participant}.jpg'. review.csv goes "
+            "first.",
+            metavar="RULE",
+        ),
+    ] = None,
     pattern: PatternOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -50,6 +59,7 @@ def encode(
         encoder=encoder,
         faces=faces,
         protocol=protocol,
+        participant=participant,
         pattern=pattern,
     )
     with runner_of(view, cluster) as run:
@@ -59,6 +69,7 @@ def encode(
             encoder=encoder,
             faces=faces,
             protocol=protocol,
+            participant=participant,
             pattern=pattern,
             device=device,
             weights=weights,

@@ -16,6 +16,7 @@ from emoclip_clinic.encoder import ENCODERS, checkpoint_path
 from emoclip_clinic.errors import EncoderError, StudyError
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
+from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
@@ -42,6 +43,7 @@ def encode(
     encoder: str | None = None,
     faces: str | None = None,
     protocol: str | EncodingProtocol | None = None,
+    participant: str | None = None,
     pattern: str | None = None,
     device: str = "auto",
     weights: Path | None = None,
@@ -57,7 +59,7 @@ def encode(
     ----------
     study, folder
         Where the features go, and where the recordings are.
-    encoder, faces, protocol
+    encoder, faces, protocol, participant
         In place of what study.toml says.
     pattern
         As for `ingest`.
@@ -78,17 +80,19 @@ def encode(
     EncoderError
         Weights are missing or damaged, or differ on a worker; the message says what to do.
     StudyError
-        A worker does not see a recording.
+        A worker does not see a recording, or review.csv is wrong.
     """
-    encoding = _encoding(study, encoder, faces, protocol, weights)
+    encoding = _encoding(study, encoder, faces, protocol, participant, weights)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
+    encoding = replace(encoding, choices=read_choices(study, encoding.choices, table))
     usable = table[table["status"] == "usable"]
     stamp = study.stamp(
         encode_stage(encoding.label),
-        [study.recordings_csv],
+        [study.recordings_csv, study.review_csv],
         encoding.settings,
         encoder=encoding.encoder_sha256,
+        **encoding.choices.facts,
     )
     fresh = study.is_fresh(stamp)
     if not fresh:
@@ -101,6 +105,7 @@ def _encoding(
     encoder: str | None,
     faces: str | None,
     protocol: str | EncodingProtocol | None,
+    participant: str | None,
     weights_dir: Path | None,
 ) -> Encoding:
     settings = study.settings.encode
@@ -124,6 +129,7 @@ def _encoding(
         weights=weights_dir and weights_dir.absolute(),
         label=encoder_label(name),
         encoder_sha256=study.sha256(checkpoint_path(name, weights_dir)),
+        choices=plain_choices(participant or settings.participant, finder, weights_dir),
     )
 
 
@@ -143,13 +149,13 @@ def _encode_all(
     rows = [
         row
         for row in usable.to_dict("records")
-        if features.read_key(paths[row["recording"]]) != encoding.key(row["sha256"])
+        if features.read_key(paths[row["recording"]]) != encoding.key(row)
     ]
     changed = {}
     n_fresh = len(paths) - len(rows)
     progress("recordings", n_fresh, len(paths))
     for done, (row, made) in enumerate(_each(worker, rows, run, progress), n_fresh + 1):
-        name, key = row["recording"], encoding.key(row["sha256"])
+        name, key = row["recording"], encoding.key(row)
         if _content(study, study.path / row["path"]) != row["sha256"]:
             # no key: the next run tries again
             made, key = worker.failed(row, CHANGED), ""

@@ -25,6 +25,7 @@ def open_or_create(
     encoder: str | None = None,
     faces: str | None = None,
     protocol: str | None = None,
+    participant: str | None = None,
     pattern: str | None = None,
 ) -> Study:
     """Open the study in `path`; where there is none, make one for the folder `recordings`.
@@ -47,7 +48,13 @@ def open_or_create(
     scan(recordings, pattern)
     if encoder not in (None, *ENCODERS):
         encoder = _as_seen_from(path, checkpoint_path(encoder))
-    given = {"encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern}
+    given = {
+        "encoder": encoder,
+        "faces": faces,
+        "protocol": protocol,
+        "participant": participant,
+        "pattern": pattern,
+    }
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),
         encode=replace(EncodeSettings(), **{key: value for key, value in given.items() if value}),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from emoclip_clinic import features
@@ -18,12 +19,19 @@ from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, quiet
-from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, plan
+from emoclip_clinic.pipeline.choosing import Choices, found_id
+from emoclip_clinic.reviews import Review, leave_out
+from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, plan
 from emoclip_clinic.study import digest
 
 if TYPE_CHECKING:
+    from emoclip_clinic.encoder.likeness import Recogniser
     from emoclip_clinic.encoder.model import VideoEncoder
+    from emoclip_clinic.encoder.participant import Choose, Read
     from emoclip_clinic.video.faces import FaceFinder
+    from emoclip_clinic.video.people import Person
+
+    Frame = npt.NDArray[np.uint8]
 
 __all__ = ["Encoding", "RecordingEncoder"]
 
@@ -49,15 +57,22 @@ class Encoding:
     """Name of the folder of features."""
     encoder_sha256: str
     """Of the file of weights."""
+    choices: Choices
+    """Who is the participant."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the features depend on, beside recording and weights."""
-        return {"faces": self.faces, "protocol": asdict(self.protocol)}
+        """What the features depend on, beside recording, weights, photos and review."""
+        return {
+            "faces": self.faces,
+            "protocol": asdict(self.protocol),
+            **self.choices.settings,
+        }
 
-    def key(self, recording_sha256: str) -> str:
-        """Hash all that a recording's features depend on."""
-        return digest([recording_sha256, self.encoder_sha256, self.settings])
+    def key(self, row: Mapping[Any, Any]) -> str:
+        """Hash all that the features of a recording, a row of recordings.csv, depend on."""
+        choice = self.choices.key(row["recording"])
+        return digest([row["sha256"], self.encoder_sha256, self.settings, choice])
 
 
 @dataclass(frozen=True)
@@ -91,26 +106,66 @@ class RecordingEncoder:
         self, row: Mapping[Any, Any], progress: Progress = quiet
     ) -> features.RecordingFeatures:
         """Encode a recording; one that cannot be read gives what `failed` gives."""
-        from emoclip_clinic.encoder.encode import encode_recording
-        from emoclip_clinic.video.probe import timestamps
-        from emoclip_clinic.video.reader import read_frames
+        from emoclip_clinic.encoder.participant import encode_participant
 
-        path, n_frames = self.study / row["path"], row["n_frames_decoded"]
         try:
-            times_s = timestamps(path, None if pd.isna(n_frames) else int(n_frames))
-            cut = plan(times_s, self.encoding.protocol)
-            return encode_recording(
-                enumerate(read_frames(path, cut.frames, times_s=times_s)),
+            cut, read = self.planned(row)
+            return encode_participant(
+                read,
                 cut,
                 self.model,
                 self.finder,
                 self.encoding.protocol,
+                self._chooser(row, cut, read),
                 recording=row["recording"],
                 batch_size=BATCH_FRAMES,
                 progress=lambda done, total: progress("frames", done, total),
             )
         except RecordingError as error:
             return self.failed(row, str(error))
+
+    def planned(self, row: Mapping[Any, Any]) -> tuple[Plan, Read]:
+        """Plan the windows of a recording, and give what reads its frames.
+
+        Raises
+        ------
+        RecordingError
+            It cannot be read.
+        """
+        from emoclip_clinic.video.probe import timestamps
+        from emoclip_clinic.video.reader import read_frames
+
+        path, n_frames = self.study / row["path"], row["n_frames_decoded"]
+        times_s = timestamps(path, None if pd.isna(n_frames) else int(n_frames))
+        review = self.encoding.choices.reviews.get(row["recording"], Review())
+        cut = leave_out(plan(times_s, self.encoding.protocol), review.stretches)
+
+        def read(positions: Sequence[int]) -> Iterator[Frame]:
+            return read_frames(path, cut.frames[list(positions)], times_s=times_s)
+
+        return cut, read
+
+    def _chooser(self, row: Mapping[Any, Any], cut: Plan, read: Read) -> Choose:
+        from emoclip_clinic.encoder.likeness import choose_like
+
+        encoding = self.encoding
+        found = found_id(row["sha256"], encoding.faces, encoding.protocol, cut)
+
+        def like(people: tuple[Person, ...], photo: Path) -> Person:
+            return choose_like(people, photo, read, self.finder, self.recogniser)
+
+        return lambda people: encoding.choices.choose(row["recording"], people, found, like)
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """What compares faces with a photo, loaded once."""
+        from emoclip_clinic.encoder.likeness import image_tower, sface
+        from emoclip_clinic.video.sface import SFace
+
+        folder = self.encoding.weights
+        if self.encoding.choices.recogniser == "sface":
+            return sface(SFace(store.path("sface", folder), store.path("yunet", folder)))
+        return image_tower(self.model)
 
     def elsewhere(self, row: Mapping[Any, Any]) -> features.RecordingFeatures:
         """Encode a recording on a worker.

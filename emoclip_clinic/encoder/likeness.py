@@ -1,0 +1,146 @@
+"""Which of the people in a recording a photo shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from emoclip_clinic.encoder.model import VideoEncoder
+from emoclip_clinic.encoder.participant import Read
+from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.video.faces import Box, FaceFinder, crop_square
+from emoclip_clinic.video.people import Person
+from emoclip_clinic.video.sface import SAME_PERSON, SFace
+
+__all__ = ["Recogniser", "choose_like", "image_tower", "sface"]
+
+Frame = npt.NDArray[np.uint8]
+Vector = npt.NDArray[np.float64]
+
+MARGIN = 0.2
+FACES_COMPARED = 9
+"""Of each person, spread over the recording."""
+LEAST_SHARE = 0.05
+"""Who is in view for less than this share of the time of who is in view longest is not compared."""
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """How faces are compared."""
+
+    embed: Callable[[Frame, Box], Vector | None]
+    """Gives a vector of length 1 for the face in a box; None where it is not clear."""
+    least: float
+    """Cosine from which on a face can be the photo's."""
+    lead: float
+    """By how much the photo's must be above everybody else's."""
+
+
+def sface(recogniser: SFace) -> Recogniser:
+    """Compare by SFace, which was made to tell people apart."""
+    return Recogniser(recogniser.embed, SAME_PERSON, 0.05)
+
+
+def image_tower(encoder: VideoEncoder) -> Recogniser:
+    """Compare by the encoder's image tower, which was not made to tell people apart.
+
+    It has no threshold: it finds the one who is most like the photo, not whether they are the same.
+    """
+
+    def embed(frame: Frame, box: Box) -> Vector:
+        crop = crop_square(frame, box, MARGIN, encoder.image_size)
+        with torch.inference_mode():
+            vector = encoder.encode_frames(encoder.preprocess(crop[None]))[0]
+        array = vector.cpu().numpy().astype(np.float64)
+        return np.asarray(array / np.linalg.norm(array), np.float64)
+
+    return Recogniser(embed, -1.0, 0.02)
+
+
+def choose_like(
+    people: Sequence[Person],
+    photo: Path,
+    read: Read,
+    finder: FaceFinder,
+    recogniser: Recogniser,
+) -> Person:
+    """Choose the person that a photo shows.
+
+    Parameters
+    ----------
+    people
+        Everyone seen in the recording, in the order of how long they are in view.
+    photo
+        A picture with one face.
+    read
+        Reads frames of the recording.
+    finder
+        Finds the face in the photo.
+    recogniser
+        Compares faces.
+
+    Raises
+    ------
+    RecordingError
+        The photo cannot be read or has not one face, nobody looks like it, or two people do.
+    """
+    wanted = _photo_vector(photo, finder, recogniser)
+    longest = len(people[0].positions)
+    known = [one for one in people if len(one.positions) >= LEAST_SHARE * longest]
+    likeness = _likeness(known, wanted, read, recogniser)
+    ranked = sorted(known, key=lambda one: -likeness[one.number])
+    best = likeness[ranked[0].number]
+    if not best >= recogniser.least:
+        raise RecordingError("nobody in view looks like the photo of the participant")
+    if len(ranked) > 1 and best - likeness[ranked[1].number] < recogniser.lead:
+        raise RecordingError("two people in view look equally like the photo of the participant")
+    return ranked[0]
+
+
+def _photo_vector(path: Path, finder: FaceFinder, recogniser: Recogniser) -> Vector:
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise RecordingError("the photo of the participant cannot be read") from error
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    if picture is None:
+        raise RecordingError("the photo of the participant is no picture that can be read")
+    frame = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    boxes = finder.find(frame)
+    vector = recogniser.embed(frame, boxes[0]) if len(boxes) == 1 else None
+    if vector is None:
+        raise RecordingError(
+            f"the photo of the participant has {len(boxes) or 'no'} faces: give one with one clear "
+            "face"
+            if len(boxes) != 1
+            else "the face in the photo of the participant is not clear: give another"
+        )
+    return vector
+
+
+def _likeness(
+    people: Sequence[Person], wanted: Vector, read: Read, recogniser: Recogniser
+) -> dict[int, float]:
+    """Median cosine of each person's faces with the photo; -inf where none is clear."""
+    compared = {one.number: _spread(one) for one in people}
+    positions = sorted({position for boxes in compared.values() for position in boxes})
+    cosines: dict[int, list[float]] = {number: [] for number in compared}
+    for position, frame in zip(positions, read(positions), strict=True):
+        for number, boxes in compared.items():
+            vector = recogniser.embed(frame, boxes[position]) if position in boxes else None
+            if vector is not None:
+                cosines[number].append(float(vector @ wanted))
+    return {n: float(np.median(found)) if found else -np.inf for n, found in cosines.items()}
+
+
+def _spread(person: Person) -> dict[int, Box]:
+    """Pick some of a person's faces, by position, evenly spread over all that were seen."""
+    every = [one for track in person.tracks for one in track.sightings]
+    chosen = np.linspace(0, len(every) - 1, min(len(every), FACES_COMPARED)).round().astype(int)
+    return {every[number].position: every[number].box for number in chosen}
