@@ -15,10 +15,16 @@ __all__ = ["Look", "difference", "look"]
 
 Frame = npt.NDArray[np.uint8]
 Look = npt.NDArray[np.float64]
-"""float64 (bins,): histograms side by side, each of sum 1, or 0 where its region is out of view."""
+"""float64 (2, bins): histograms side by side, each of sum 1, or 0 where its region is out of view;
+first with the colours as they are, then as they would be in even light."""
 
 SIDE_PX = 48
 """Regions are brought to this side first: a look must not depend on a face's size."""
+GREY = 110.0
+"""Even light brings the frame's mean red, green and blue to this: a lamp, or the camera's exposure,
+must not turn one person into another."""
+STEP_PX = 8
+"""The mean is that of every so many pixels each way."""
 HUES, SATURATIONS, LIGHTS = 12, 4, 8
 CELLS, DIRECTIONS = 3, 8
 FACE = (-0.25, 1.0)
@@ -38,21 +44,28 @@ WEIGHTS = np.array([2.0, 1.0, 1.0])
 def look(frame: Frame, box: Box) -> Look:
     """Describe the face in a box of an RGB frame, uint8 (height, width, 3)."""
     face, chest = _region(frame, box, *FACE), _region(frame, box, *CHEST)
-    return np.concatenate([_colours(face), _colours(chest), _edges(face)])
+    light = GREY / np.maximum(1, frame[::STEP_PX, ::STEP_PX].mean(axis=(0, 1)))
+    return np.stack(
+        [
+            np.concatenate([_colours(face, gain), _colours(chest, gain), _edges(face)])
+            for gain in (np.ones(3), light)
+        ]
+    )
 
 
 def difference(one: Look, other: Look) -> float:
     """Tell how different two looks are: 0 for equal ones, 1 for such that share nothing.
 
-    Hellinger's distance, averaged over the regions that both have in view.
+    Hellinger's distance, averaged over the regions that both have in view; as the colours are, or
+    in even light, whichever is less.
     """
-    common = np.add.reduceat(np.sqrt(one * other), STARTS)
-    seen = np.minimum(np.add.reduceat(one, STARTS), np.add.reduceat(other, STARTS)) > 0
+    common = np.add.reduceat(np.sqrt(one * other), STARTS, axis=1)
+    seen = (np.add.reduceat(one[0], STARTS) > 0) & (np.add.reduceat(other[0], STARTS) > 0)
     weights = WEIGHTS * seen
     if not weights.any():
         return 1.0
     apart = np.sqrt(np.clip(1 - common, 0, 1))
-    return float(apart @ weights / weights.sum())
+    return float((apart @ weights / weights.sum()).min())
 
 
 def _region(frame: Frame, box: Box, start: float, stop: float) -> Frame | None:
@@ -67,11 +80,12 @@ def _region(frame: Frame, box: Box, start: float, stop: float) -> Frame | None:
     return np.asarray(cv2.resize(part, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _colours(region: Frame | None) -> Look:
+def _colours(region: Frame | None, gain: npt.NDArray[np.float64]) -> Look:
     """Histogram of hue and saturation, then one of lightness, that sum to 1 together."""
     if region is None:
         return np.zeros(COLOURS)
-    hsv = cv2.cvtColor(region, cv2.COLOR_RGB2HSV_FULL)
+    lit = np.clip(region * gain, 0, 255).astype(np.uint8)
+    hsv = cv2.cvtColor(lit, cv2.COLOR_RGB2HSV_FULL)
     tints = cv2.calcHist([hsv], [0, 1], None, [HUES, SATURATIONS], [0, 256, 0, 256]).ravel()
     lights = cv2.calcHist([hsv], [2], None, [LIGHTS], [0, 256]).ravel()
     return np.concatenate([tints, lights]).astype(np.float64) / (2 * SIDE_PX**2)

@@ -17,9 +17,8 @@ __all__ = ["Sighting", "Track", "Tracker", "apart"]
 Frame = npt.NDArray[np.uint8]
 
 REACH = 1.0
-"""A face moves by less than its own size from one sample to the next."""
-LONGEST_REACH = 2.0
-"""And by less than this over a gap, in its own sizes."""
+"""A face moves by less than so many of its own sizes from one sighting to the next: where it moved
+by more, its place in between is not known."""
 RESIZED = 2.0
 """It grows and shrinks by less than this factor."""
 SAME_FACE = 0.35
@@ -97,8 +96,8 @@ class Tracker:
     """Links the faces of each frame with those of the frames before.
 
     In each frame, the pairs of a track and a face are taken in the order of how different they
-    look, and how far apart they are. A pair that is out of reach, or looks too different, ends the track
-    and begins another: who it is is decided later, with all tracks at hand.
+    look, and how far apart they are. A pair that is out of reach, or looks too different, ends the
+    track and begins another: who it is is decided later, with all tracks at hand.
 
     Parameters
     ----------
@@ -172,5 +171,4 @@ def _away(track: Track, face: Sighting) -> float:
     grown = face.box.area / track.last.box.area
     if not 1 / RESIZED**2 < grown < RESIZED**2:
         return 1.0
-    n_steps = face.position - track.last.position
-    return apart(face, track.last) / min(LONGEST_REACH, REACH * n_steps)
+    return apart(face, track.last) / REACH
