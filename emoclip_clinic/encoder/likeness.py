@@ -141,6 +141,6 @@ def _likeness(
 
 def _spread(person: Person) -> dict[int, Box]:
     """Pick some of a person's faces, by position, evenly spread over all that were seen."""
-    every = [one for track in person.tracks for one in track.sightings]
+    every = person.sightings
     chosen = np.linspace(0, len(every) - 1, min(len(every), FACES_COMPARED)).round().astype(int)
     return {every[number].position: every[number].box for number in chosen}

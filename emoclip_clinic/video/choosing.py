@@ -50,15 +50,14 @@ def choose(people: Sequence[Person], rule: ParticipantRule) -> Person:
 
 
 def _covered(person: Person) -> float:
-    return sum(one.share for track in person.tracks for one in track.sightings)
+    return sum(one.share for one in person.sightings)
 
 
 def _first_half(people: Sequence[Person], person: Person) -> list[Sighting]:
     """Sightings in the first half of the time in which anybody is in view; all, if none are."""
     start = min(one.positions[0] for one in people)
     middle = (start + max(one.positions[-1] for one in people)) / 2
-    every = [one for track in person.tracks for one in track.sightings]
-    return [one for one in every if one.position <= middle] or every
+    return [one for one in person.sightings if one.position <= middle] or [*person.sightings]
 
 
 def _at_the_side(people: Sequence[Person], side: str) -> Person:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from emoclip_clinic.video.looks import Look, difference
-from emoclip_clinic.video.tracks import Track, apart
+from emoclip_clinic.video.tracks import Sighting, Track, apart
 
 __all__ = ["Person", "group"]
 
@@ -32,47 +33,53 @@ class Person:
     number: int
     """From 1 on, in the order of how long they are in view."""
     tracks: tuple[Track, ...]
-    """In order of time; no two overlap."""
+    """In the order in which they begin; no two are in one frame."""
+
+    @cached_property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """In order of time."""
+        return tuple(sorted(one for track in self.tracks for one in track.sightings))
 
     @cached_property
     def positions(self) -> tuple[int, ...]:
         """Sampled frames in which the face was found, ascending."""
-        return tuple(one.position for track in self.tracks for one in track.sightings)
+        return tuple(one.position for one in self.sightings)
 
 
 class _Group:
     """Tracks that are one person, as far as is known."""
 
-    def __init__(self, track: Track) -> None:
-        self.tracks = [track]
-        self.total: Look = track.total
-        self.n = len(track.sightings)
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self.positions: set[int] = set()
+        self.total: Look = np.zeros(())
 
     def add(self, track: Track) -> None:
         self.tracks.append(track)
+        self.positions.update(one.position for one in track.sightings)
         self.total = self.total + track.total
-        self.n += len(track.sightings)
 
-    def overlaps(self, tracks: Sequence[Track]) -> bool:
-        return any(
-            one.first.position <= other.last.position and other.first.position <= one.last.position
-            for one in self.tracks
-            for other in tracks
-        )
+    def is_in_view_with(self, track: Track) -> bool:
+        return any(one.position in self.positions for one in track.sightings)
 
     def differs(self, track: Track) -> float:
         """How different a track is: in its look, and in place and size at the moment between."""
-        unlike = difference(self.total / self.n, track.total / len(track.sightings))
-        pairs = [
-            (one.last, track.first)
-            if one.last.position < track.first.position
-            else (track.last, one.first)
-            for one in self.tracks
-        ]
-        before, after = min(pairs, key=lambda pair: pair[1].position - pair[0].position)
+        looks = self.total / len(self.positions), track.total / len(track.sightings)
+        _, before, after = min(
+            (_closest(one, end) for one in self.tracks for end in (track.first, track.last)),
+            key=lambda pair: pair[0],
+        )
         moved = min(1.0, apart(before, after) / FAR)
         resized = min(1.0, abs(np.log2(after.box.area / before.box.area)) / 2)
-        return float(unlike + MOVED_WEIGHT * (moved + resized))
+        return float(difference(*looks) + MOVED_WEIGHT * (moved + resized))
+
+
+def _closest(track: Track, end: Sighting) -> tuple[int, Sighting, Sighting]:
+    """Pair a sighting with the one of a track that is nearest in time; first the time between."""
+    place = bisect_left(track.sightings, end.position, key=lambda one: one.position)
+    near = track.sightings[max(0, place - 1) : place + 1]
+    one = min(near, key=lambda sighting: abs(sighting.position - end.position))
+    return abs(one.position - end.position), one, end
 
 
 def group(tracks: Sequence[Track]) -> tuple[Person, ...]:
@@ -90,20 +97,28 @@ def group(tracks: Sequence[Track]) -> tuple[Person, ...]:
     """
     groups: list[_Group] = []
     for track in sorted(tracks, key=lambda one: (-len(one.sightings), *_begin(one))):
-        free = [one for one in groups if not one.overlaps([track])]
-        ranked = sorted(((one.differs(track), n) for n, one in enumerate(free)))
-        near = [(unlike, free[n]) for unlike, n in ranked if unlike < ALIKE]
-        if near and not any(
-            unlike - near[0][0] < CLEAR and other.overlaps(near[0][1].tracks)
-            for unlike, other in near[1:]
-        ):
-            near[0][1].add(track)
-        else:
-            groups.append(_Group(track))
+        who = _recognised(track, groups)
+        if who is None:
+            who = _Group()
+            groups.append(who)
+        who.add(track)
     for one in groups:
         one.tracks.sort(key=_begin)
-    ordered = sorted(groups, key=lambda one: (-one.n, *_begin(one.tracks[0])))
+    ordered = sorted(groups, key=lambda one: (-len(one.positions), *_begin(one.tracks[0])))
     return tuple(Person(number, tuple(one.tracks)) for number, one in enumerate(ordered, start=1))
+
+
+def _recognised(track: Track, groups: list[_Group]) -> _Group | None:
+    """Give the person that a track is clearly one of."""
+    free = [one for one in groups if not one.is_in_view_with(track)]
+    ranked = sorted((one.differs(track), n) for n, one in enumerate(free))
+    near = [(unlike, free[n]) for unlike, n in ranked if unlike < ALIKE]
+    if not near:
+        return None
+    least, best = near[0]
+    # two who were in view together are two people
+    rivals = [one for unlike, one in near[1:] if unlike - least < CLEAR]
+    return None if any(one.positions & best.positions for one in rivals) else best
 
 
 def _begin(track: Track) -> tuple[int, float, float]:

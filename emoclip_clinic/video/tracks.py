@@ -148,14 +148,17 @@ class Tracker:
         return [(number, of.get(number)) for number in range(len(faces))]
 
     def _absorb_hidden(self, track: Track, face: Sighting) -> None:
-        """Take what was seen in the face's place meanwhile for the same face, half hidden."""
+        """Take what was seen alone in the face's place meanwhile for the same face, half hidden."""
         start, stop = track.last.position, face.position
-        for other in [t for t in self._open if t is not track]:
-            inside = start < other.first.position and other.last.position < stop
-            if inside and all(apart(one, track.last) < REACH / 2 for one in other.sightings):
-                track.absorb(other)
-                self.tracks.remove(other)
-                self._open.remove(other)
+        meanwhile = [one for one in self._open if one.last.position > start]
+        if len(meanwhile) != 1:
+            return
+        (other,) = meanwhile
+        inside = start < other.first.position and other.last.position < stop
+        if inside and all(apart(one, track.last) < REACH / 2 for one in other.sightings):
+            track.absorb(other)
+            self.tracks.remove(other)
+            self._open.remove(other)
 
 
 def apart(one: Sighting, other: Sighting) -> float:
