@@ -128,7 +128,10 @@ def _likeness(
     people: Sequence[Person], wanted: Vector, read: Read, recogniser: Recogniser
 ) -> dict[int, float]:
     """Median cosine of each person's faces with the photo; -inf where none is clear."""
-    compared = {one.number: _spread(one) for one in people}
+    compared = {
+        one.number: {seen.position: seen.box for seen in one.spread(FACES_COMPARED)}
+        for one in people
+    }
     positions = sorted({position for boxes in compared.values() for position in boxes})
     cosines: dict[int, list[float]] = {number: [] for number in compared}
     for position, frame in zip(positions, read(positions), strict=True):
@@ -137,10 +140,3 @@ def _likeness(
             if vector is not None:
                 cosines[number].append(float(vector @ wanted))
     return {n: float(np.median(found)) if found else -np.inf for n, found in cosines.items()}
-
-
-def _spread(person: Person) -> dict[int, Box]:
-    """Pick some of a person's faces, by position, evenly spread over all that were seen."""
-    every = person.sightings
-    chosen = np.linspace(0, len(every) - 1, min(len(every), FACES_COMPARED)).round().astype(int)
-    return {every[number].position: every[number].box for number in chosen}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,17 @@ class Encoding:
         return digest([row["sha256"], self.encoder_sha256, self.settings, choice])
 
 
+class Planned(NamedTuple):
+    """What is read of a recording."""
+
+    cut: Plan
+    """The windows."""
+    times_s: npt.NDArray[np.float64]
+    """Of the frames of the plan."""
+    read: Read
+    """Reads them, by position."""
+
+
 @dataclass(frozen=True)
 class RecordingEncoder:
     """Encodes recordings of a study, a row of recordings.csv at a time."""
@@ -109,7 +120,7 @@ class RecordingEncoder:
         from emoclip_clinic.encoder.participant import encode_participant
 
         try:
-            cut, read = self.planned(row)
+            cut, _, read = self.planned(row)
             return encode_participant(
                 read,
                 cut,
@@ -124,7 +135,7 @@ class RecordingEncoder:
         except RecordingError as error:
             return self.failed(row, str(error))
 
-    def planned(self, row: Mapping[Any, Any]) -> tuple[Plan, Read]:
+    def planned(self, row: Mapping[Any, Any]) -> Planned:
         """Plan the windows of a recording, and give what reads its frames.
 
         Raises
@@ -143,18 +154,21 @@ class RecordingEncoder:
         def read(positions: Sequence[int]) -> Iterator[Frame]:
             return read_frames(path, cut.frames[list(positions)], times_s=times_s)
 
-        return cut, read
+        return Planned(cut, times_s[cut.frames], read)
+
+    def found(self, row: Mapping[Any, Any], cut: Plan) -> str:
+        """Name the people that are found in a recording."""
+        return found_id(row["sha256"], self.encoding.faces, self.encoding.protocol, cut)
 
     def _chooser(self, row: Mapping[Any, Any], cut: Plan, read: Read) -> Choose:
         from emoclip_clinic.encoder.likeness import choose_like
 
-        encoding = self.encoding
-        found = found_id(row["sha256"], encoding.faces, encoding.protocol, cut)
+        choices, found = self.encoding.choices, self.found(row, cut)
 
         def like(people: tuple[Person, ...], photo: Path) -> Person:
             return choose_like(people, photo, read, self.finder, self.recogniser)
 
-        return lambda people: encoding.choices.choose(row["recording"], people, found, like)
+        return lambda people: choices.choose(row["recording"], people, found, like)
 
     @cached_property
     def recogniser(self) -> Recogniser:

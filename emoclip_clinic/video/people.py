@@ -45,6 +45,11 @@ class Person:
         """Sampled frames in which the face was found, ascending."""
         return tuple(one.position for one in self.sightings)
 
+    def spread(self, n: int) -> tuple[Sighting, ...]:
+        """Pick at most n sightings, evenly spread over all."""
+        places = np.linspace(0, len(self.sightings) - 1, min(len(self.sightings), n))
+        return tuple(self.sightings[round(place)] for place in places)
+
 
 class _Group:
     """Tracks that are one person, as far as is known."""
