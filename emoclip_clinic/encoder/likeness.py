@@ -1,4 +1,9 @@
-"""Which of the people in a recording a photo shows."""
+"""Which of the people in a recording a photo shows.
+
+SFace tells people apart where its weights are installed. An encoder's image tower was not made for
+that: expressions may count more in it than who it is. So it must agree with the look of the face,
+and where the two do not, nobody is chosen.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +20,11 @@ from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.encoder.participant import Read
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.video.faces import Box, FaceFinder, crop_square
+from emoclip_clinic.video.looks import look
 from emoclip_clinic.video.people import Person
 from emoclip_clinic.video.sface import SAME_PERSON, SFace
 
-__all__ = ["Recogniser", "choose_like", "image_tower", "sface"]
+__all__ = ["Recogniser", "by_look", "choose_like", "image_tower", "sface"]
 
 Frame = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float64]
@@ -48,19 +54,24 @@ def sface(recogniser: SFace) -> Recogniser:
 
 
 def image_tower(encoder: VideoEncoder) -> Recogniser:
-    """Compare by the encoder's image tower, which was not made to tell people apart.
-
-    It has no threshold: it finds the one who is most like the photo, not whether they are the same.
-    """
+    """Compare by the encoder's image tower: it has no threshold, it finds who is most alike."""
 
     def embed(frame: Frame, box: Box) -> Vector:
         crop = crop_square(frame, box, MARGIN, encoder.image_size)
         with torch.inference_mode():
             vector = encoder.encode_frames(encoder.preprocess(crop[None]))[0]
-        array = vector.cpu().numpy().astype(np.float64)
-        return np.asarray(array / np.linalg.norm(array), np.float64)
+        return _unit(vector.cpu().numpy().astype(np.float64))
 
     return Recogniser(embed, -1.0, 0.02)
+
+
+def by_look() -> Recogniser:
+    """Compare by colours in even light, and edges: again, it finds who is most alike."""
+    return Recogniser(lambda frame, box: _unit(np.sqrt(look(frame, box)[1])), -1.0, 0.0)
+
+
+def _unit(vector: Vector) -> Vector:
+    return np.asarray(vector / np.linalg.norm(vector), np.float64)
 
 
 def choose_like(
@@ -68,7 +79,7 @@ def choose_like(
     photo: Path,
     read: Read,
     finder: FaceFinder,
-    recogniser: Recogniser,
+    recognisers: Sequence[Recogniser],
 ) -> Person:
     """Choose the person that a photo shows.
 
@@ -82,19 +93,35 @@ def choose_like(
         Reads frames of the recording.
     finder
         Finds the face in the photo.
-    recogniser
-        Compares faces.
+    recognisers
+        Compare faces, and must agree.
 
     Raises
     ------
     RecordingError
-        The photo cannot be read or has not one face, nobody looks like it, or two people do.
+        The photo cannot be read or has not one face, nobody looks like it, two people do, or
+        recognisers do not agree.
     """
-    wanted = _photo_vector(photo, finder, recogniser)
+    frame, box = _photo(photo, finder)
     longest = len(people[0].positions)
     known = [one for one in people if len(one.positions) >= LEAST_SHARE * longest]
-    likeness = _likeness(known, wanted, read, recogniser)
-    ranked = sorted(known, key=lambda one: -likeness[one.number])
+    found = [_most_alike(known, frame, box, read, one) for one in recognisers]
+    if any(one is not found[0] for one in found):
+        raise RecordingError(
+            "the photo of the participant does not tell clearly who it is; with the weights sface "
+            "it may"
+        )
+    return found[0]
+
+
+def _most_alike(
+    people: Sequence[Person], photo: Frame, box: Box, read: Read, recogniser: Recogniser
+) -> Person:
+    wanted = recogniser.embed(photo, box)
+    if wanted is None:
+        raise RecordingError("the face in the photo of the participant is not clear")
+    likeness = _likeness(people, wanted, read, recogniser)
+    ranked = sorted(people, key=lambda one: -likeness[one.number])
     best = likeness[ranked[0].number]
     if not best >= recogniser.least:
         raise RecordingError("nobody in view looks like the photo of the participant")
@@ -103,7 +130,8 @@ def choose_like(
     return ranked[0]
 
 
-def _photo_vector(path: Path, finder: FaceFinder, recogniser: Recogniser) -> Vector:
+def _photo(path: Path, finder: FaceFinder) -> tuple[Frame, Box]:
+    """Read a photo, and find the face in it."""
     try:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
@@ -113,15 +141,13 @@ def _photo_vector(path: Path, finder: FaceFinder, recogniser: Recogniser) -> Vec
         raise RecordingError("the photo of the participant is no picture that can be read")
     frame = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
     boxes = finder.find(frame)
-    vector = recogniser.embed(frame, boxes[0]) if len(boxes) == 1 else None
-    if vector is None:
+    if not boxes:
+        raise RecordingError("no face is found in the photo of the participant: give another")
+    if len(boxes) > 1:
         raise RecordingError(
-            f"the photo of the participant has {len(boxes) or 'no'} faces: give one with one clear "
-            "face"
-            if len(boxes) != 1
-            else "the face in the photo of the participant is not clear: give another"
+            f"{len(boxes)} faces are found in the photo of the participant: give one with one face"
         )
-    return vector
+    return frame, boxes[0]
 
 
 def _likeness(

@@ -166,20 +166,20 @@ class RecordingEncoder:
         choices, found = self.encoding.choices, self.found(row, cut)
 
         def like(people: tuple[Person, ...], photo: Path) -> Person:
-            return choose_like(people, photo, read, self.finder, self.recogniser)
+            return choose_like(people, photo, read, self.finder, self.recognisers)
 
         return lambda people: choices.choose(row["recording"], people, found, like)
 
     @cached_property
-    def recogniser(self) -> Recogniser:
+    def recognisers(self) -> list[Recogniser]:
         """What compares faces with a photo, loaded once."""
-        from emoclip_clinic.encoder.likeness import image_tower, sface
+        from emoclip_clinic.encoder.likeness import by_look, image_tower, sface
         from emoclip_clinic.video.sface import SFace
 
         folder = self.encoding.weights
         if self.encoding.choices.recogniser == "sface":
-            return sface(SFace(store.path("sface", folder), store.path("yunet", folder)))
-        return image_tower(self.model)
+            return [sface(SFace(store.path("sface", folder), store.path("yunet", folder)))]
+        return [image_tower(self.model), by_look()]
 
     def elsewhere(self, row: Mapping[Any, Any]) -> features.RecordingFeatures:
         """Encode a recording on a worker.
