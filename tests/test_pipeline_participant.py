@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import shutil
 import stat
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -165,6 +168,24 @@ def test_the_page_is_private_and_goes_when_it_is_told(study: ec.Study) -> None:
     pipeline.clean_review(study)
     assert not page.parent.exists()
     assert "no page" in pipeline.clean_review(study).message
+
+
+def test_each_strip_of_pictures_shows_one_person(study: ec.Study) -> None:
+    """Before and after they change places, each picture has the colours of its person's film."""
+    pipeline.ingest(study, study.path / "interviews")
+    (page,) = pipeline.review(study).written
+    section = page.read_text().split(f'data-recording="{NAME}"')[1].split("</section>")[0]
+    films = [drawn(seed, N, SIDE_PX)[0] for seed in (0, 1)]
+    shown = []
+    for strip in section.split('<div class="strip">')[1:]:
+        nearest = set()
+        for text in re.findall(r"data:image/jpeg;base64,([^\"]+)", strip):
+            jpeg = np.frombuffer(base64.b64decode(text), np.uint8)
+            mean = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[40:72, 40:72, ::-1].mean(axis=(0, 1))
+            away = [np.linalg.norm(film[80:120, 80:112].mean(axis=(0, 1)) - mean) for film in films]
+            nearest.add(int(np.argmin(away)))
+        shown.append(nearest)
+    assert sorted(shown, key=min) == [{0}, {1}]
 
 
 def test_a_review_needs_recordings_and_faces(study: ec.Study) -> None:
