@@ -10,14 +10,24 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from emoclip_clinic.encoder.crops import FACE, UNREAD, Crop, FaceLog, Place, face_crops
+from emoclip_clinic.encoder.crops import (
+    FACE,
+    OTHER_FACE,
+    UNREAD,
+    Crop,
+    FaceLog,
+    Place,
+    Watch,
+    face_crops,
+    largest_face,
+)
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
-from emoclip_clinic.video.faces import FaceFinder
+from emoclip_clinic.video.faces import FaceFinder, WholeFrame
 
-__all__ = ["FEW_FACES", "NOT_DECODED", "NO_FACE_FOUND", "encode_recording"]
+__all__ = ["FEW_FACES", "NOT_DECODED", "NO_FACE_FOUND", "OTHERS_ONLY", "encode_recording"]
 
 Frame = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float32]
@@ -25,6 +35,7 @@ Progress = Callable[[int, int], None]
 
 NOT_DECODED = "frames could not be decoded"
 NO_FACE_FOUND = "no face found"
+OTHERS_ONLY = "only other people's faces"
 FEW_FACES = "too few frames with a face"
 
 # embeddings (dim,) of the frames that open windows still need, by position
@@ -41,6 +52,7 @@ def encode_recording(
     recording: str,
     batch_size: int = 32,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> RecordingFeatures:
     """Encode the windows of a recording.
 
@@ -67,6 +79,8 @@ def encode_recording(
         Frames that are embedded at once.
     progress
         Called with the frames read so far, and of how many.
+    watch
+        Tells whose face the participant's is; if it is not given, the largest of each frame is.
 
     Returns
     -------
@@ -81,7 +95,8 @@ def encode_recording(
     """
     log = FaceLog(len(plan.frames))
     counted = _counted(frames, len(plan.frames), progress)
-    crops = face_crops(counted, face_finder, protocol, encoder.image_size, log)
+    watch, whole = watch or largest_face(face_finder), isinstance(face_finder, WholeFrame)
+    crops = face_crops(counted, watch, protocol, encoder.image_size, log, whole=whole)
     with torch.inference_mode():
         vectors = dict(_windows(crops, plan, encoder, protocol, log, batch_size))
     used = [vectors[number] for number in sorted(vectors)]
@@ -177,7 +192,8 @@ def _why_not(segment: Segment, log: FaceLog, protocol: EncodingProtocol) -> str:
     if (log.seen[list(segment.positions)] == UNREAD).all():
         return NOT_DECODED
     if fraction == 0:
-        return NO_FACE_FOUND
+        others = (log.seen[list(segment.positions)] == OTHER_FACE).any()
+        return OTHERS_ONLY if others else NO_FACE_FOUND
     return FEW_FACES if fraction < protocol.min_face_fraction else ""
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.predicting import predict
     from emoclip_clinic.pipeline.rating import check_ratings, rating_template
     from emoclip_clinic.pipeline.reporting import report
+    from emoclip_clinic.pipeline.reviewing import clean_review, review
     from emoclip_clinic.pipeline.running import run
     from emoclip_clinic.pipeline.training import train
     from emoclip_clinic.pipeline.turning import check_turns
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "check_turns",
-    "compare_zeroshot", "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create",
-    "predict", "rating_template", "report", "run", "train", "zeroshot",
+    "clean_review", "compare_zeroshot", "demo", "describe", "encode", "fit", "ingest", "init",
+    "open_or_create", "predict", "rating_template", "report", "review", "run", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -37,6 +38,7 @@ _HOMES = {
     "check_dataset": "checking",
     "check_ratings": "rating",
     "check_turns": "turning",
+    "clean_review": "reviewing",
     "compare_zeroshot": "comparing",
     "demo": "demonstrating",
     "describe": "describing",
@@ -48,6 +50,7 @@ _HOMES = {
     "predict": "predicting",
     "rating_template": "rating",
     "report": "reporting",
+    "review": "reviewing",
     "run": "running",
     "train": "training",
     "zeroshot": "zeroshotting",

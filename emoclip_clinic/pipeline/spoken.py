@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,16 @@ from emoclip_clinic.turns import Stretch, Turn, TurnChoice, stretches
 from emoclip_clinic.turns_files import KINDS, read
 from emoclip_clinic.video.isolated import Limits, lead_s
 
-__all__ = ["NO_FILE", "NO_TURN", "UNUSABLE", "Spoken", "TurnFiles", "on_clock", "turn_choice"]
+__all__ = [
+    "NO_FILE",
+    "NO_TURN",
+    "UNUSABLE",
+    "Spoken",
+    "TurnFiles",
+    "on_clock",
+    "turn_choice",
+    "with_turns",
+]
 
 NO_FILE = "no file of turns"
 UNUSABLE = "its file of turns cannot be used"
@@ -236,6 +245,12 @@ class TurnFiles:
         if not own:
             raise TurnsError(f"it holds no turn of {name}.")
         return [turn for one in sorted(own) for turn in turns[one]]
+
+
+def with_turns(usable: pd.DataFrame, files: TurnFiles | None) -> list[dict[Hashable, Any]]:
+    """Give the rows of recordings.csv, each with its turns: None where none are asked for."""
+    turns = files.spoken() if files else {}
+    return [row | {"turns": turns.get(row["recording"])} for row in usable.to_dict("records")]
 
 
 def on_clock(spoken: Spoken, path: Path, limits: Limits) -> list[Stretch]:
