@@ -85,7 +85,8 @@ def encode(
     encoding = _encoding(study, encoder, faces, protocol, participant, weights)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
-    encoding = replace(encoding, choices=read_choices(study, encoding.choices, table))
+    choices = read_choices(study, encoding.choices, encoding.faces, table)
+    encoding = replace(encoding, choices=choices)
     usable = table[table["status"] == "usable"]
     stamp = study.stamp(
         encode_stage(encoding.label),
