@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic import weights as store
-from emoclip_clinic.errors import RecordingError, SettingsError
+from emoclip_clinic.errors import RecordingError, SettingsError, StudyError
 from emoclip_clinic.participant_rule import ParticipantRule, parse_rule
 from emoclip_clinic.reviews import Review, read_reviews
 from emoclip_clinic.segments import EncodingProtocol, Plan
@@ -124,7 +124,7 @@ def plain_choices(participant: str, faces: str, weights: Path | None) -> Choices
     return Choices(rule, "sface" if installed else "image tower")
 
 
-def read_choices(study: Study, plain: Choices, recordings: pd.DataFrame) -> Choices:
+def read_choices(study: Study, plain: Choices, faces: str, recordings: pd.DataFrame) -> Choices:
     """Add photos and review.csv to a rule.
 
     Parameters
@@ -133,6 +133,8 @@ def read_choices(study: Study, plain: Choices, recordings: pd.DataFrame) -> Choi
         The study.
     plain
         The rule.
+    faces
+        What finds faces.
     recordings
         recordings.csv.
 
@@ -141,10 +143,15 @@ def read_choices(study: Study, plain: Choices, recordings: pd.DataFrame) -> Choi
     SettingsError
         There is no photo at all.
     StudyError
-        review.csv is wrong.
+        review.csv is wrong, or chooses people where nobody is looked for.
     """
     photos = _photos(study, plain.rule, recordings) if plain.rule.kind == "photo" else {}
     reviews = read_reviews(study.review_csv, list(recordings["recording"]))
+    if faces == "none" and any(one.people for one in reviews.values()):
+        raise StudyError(
+            f"{study.review_csv.name} chooses people, and faces = 'none' looks for nobody. Choose "
+            "--faces yunet or haar, or remove its rows with 'choose'."
+        )
     return replace(plain, photos=photos, reviews=reviews)
 
 

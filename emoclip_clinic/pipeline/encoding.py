@@ -96,7 +96,8 @@ def encode(
     choice = turn_choice(study.settings.encode, turns, speaker, sections)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
-    encoding = replace(encoding, choices=read_choices(study, encoding.choices, table))
+    choices = read_choices(study, encoding.choices, encoding.faces, table)
+    encoding = replace(encoding, choices=choices)
     usable = table[table["status"] == "usable"]
     spoken = TurnFiles.of(study, choice, usable) if choice else None
     stamp = study.stamp(

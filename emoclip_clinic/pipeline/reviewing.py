@@ -143,7 +143,7 @@ def _worker(
         weights=weights,
         label="",
         encoder_sha256="",
-        choices=read_choices(study, plain, read_recordings(study.recordings_csv)),
+        choices=read_choices(study, plain, faces, read_recordings(study.recordings_csv)),
         limits=Limits(settings.decoder_memory_mb, settings.decoder_wait_s),
     )
     return RecordingEncoder(study.path.absolute(), how, "cpu")

@@ -69,14 +69,18 @@ class _Group:
 
     def differs(self, track: Track) -> float:
         """How different a track is: in its look, and in place and size at the moment between."""
-        looks = self.total / len(self.positions), track.total / len(track.sightings)
+        mean, own = self.total / len(self.positions), track.total / len(track.sightings)
+        unlike = difference(mean, own)
+        if unlike >= ALIKE:
+            # wherever it is
+            return unlike
         _, before, after = min(
             (_closest(one, end) for one in self.tracks for end in (track.first, track.last)),
             key=lambda pair: pair[0],
         )
         moved = min(1.0, apart(before, after) / FAR)
         resized = min(1.0, abs(np.log2(after.box.area / before.box.area)) / 2)
-        return float(difference(*looks) + MOVED_WEIGHT * (moved + resized))
+        return float(unlike + MOVED_WEIGHT * (moved + resized))
 
 
 def _closest(track: Track, end: Sighting) -> tuple[int, Sighting, Sighting]:
