@@ -204,13 +204,14 @@ class TurnFiles:
         turns = self._turns(path)
         if isinstance(turns, TurnsError):
             return Spoken(file, reason=UNUSABLE, note=str(turns))
+        place = path.name if self._served[path] == 1 else f"{path.name}, {name}"
         try:
             own = self._own(turns, name)
             found = stretches(own, self.choice)
         except TurnsError as error:
-            return Spoken(file, reason=NO_TURN, note=f"{path.name}: {error}")
+            return Spoken(file, reason=NO_TURN, note=f"{place}: {error}")
         duration_s = self.rows[name]["duration_s"]
-        return Spoken(file, found, note=_beyond(path.name, own, found, duration_s))
+        return Spoken(file, found, note=_beyond(place, own, found, duration_s))
 
     def _turns(self, path: Path) -> ByRecording | TurnsError:
         """Read a file once, however many recordings it serves."""
@@ -237,14 +238,20 @@ class TurnFiles:
             )
         if "" in turns:
             raise TurnsError(f"{turns[''][0].place} names no recording, other rows do. Add it.")
-        # in a file for all, a file name that several recordings have tells nothing
-        own = {one for one in known & _names(self.rows[name]) if alone or self._everyone[one] == 1}
-        # some programs write the sound file's path
-        if not own and alone and len(known) == 1 and not known & set(self._everyone):
-            own = known
+        own = self._claimed(known, name, alone)
         if not own:
-            raise TurnsError(f"it holds no turn of {name}.")
+            raise TurnsError("it holds no turn of this recording.")
         return [turn for one in sorted(own) for turn in turns[one]]
+
+    def _claimed(self, known: set[str], name: str, alone: bool) -> set[str]:
+        """Choose the names of a file's recordings that mean this one."""
+        own = known & _names(self.rows[name])
+        if not alone:
+            # a file name that several recordings have tells nothing
+            return {one for one in own if self._everyone[one] == 1}
+        # some programs write the sound file's path
+        others = len(known) > 1 or bool(known & set(self._everyone))
+        return own if own or others else known
 
 
 def with_turns(usable: pd.DataFrame, files: TurnFiles | None) -> list[dict[Hashable, Any]]:
