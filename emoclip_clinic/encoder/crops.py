@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from emoclip_clinic.encoder.looks import Looks
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.video.faces import Box, FaceFinder, WholeFrame, crop_square, largest
@@ -19,11 +20,8 @@ __all__ = ["FACE", "UNREAD", "Crop", "FaceLog", "Place", "face_crops"]
 Frame = npt.NDArray[np.uint8]
 
 UNREAD, NO_FACE, FACE = 0, 1, 2
-SMALL_FACE_PX = 48
-"""Below this the crop shows more interpolation than face."""
 SEVERAL_FRACTION = 0.05
 """With other faces in more frames than this, the largest may not always be the participant's."""
-DARK, BRIGHT = 0.15, 0.85
 
 
 class Place(NamedTuple):
@@ -51,52 +49,39 @@ class Crop:
 
 
 class FaceLog:
-    """What was seen in each sampled frame, and running sums of the quality measures.
+    """What was seen in each sampled frame.
 
     Parameters
     ----------
     n_samples
         Number of frames in the plan.
+    times_s
+        Presentation times of all frames of the recording; empty: not known.
     """
 
-    def __init__(self, n_samples: int) -> None:
+    def __init__(self, n_samples: int, times_s: npt.ArrayLike = ()) -> None:
         self.seen = np.full(n_samples, UNREAD, dtype=np.int8)
         """UNREAD, NO_FACE or FACE, by position."""
+        self.looks = Looks(n_samples, times_s)
+        """How well the face was seen."""
         self._several = 0
-        self._size_px = 0.0
-        self._brightness = 0.0
-        self._crops = 0
 
-    def note(self, position: int, boxes: list[Box]) -> Box | None:
-        """Note a frame's faces; give the largest."""
+    def note(self, position: int, frame: Frame, boxes: list[Box]) -> Box | None:
+        """Note a frame and its faces; give the largest."""
         box = largest(boxes)
         self.seen[position] = NO_FACE if box is None else FACE
         self._several += len(boxes) > 1
-        if box is not None:
-            self._size_px += float(np.sqrt(box.w * box.h))
+        self.looks.note(position, frame, box)
         return box
-
-    def note_crop(self, pixels: Frame) -> None:
-        """Note a crop's brightness."""
-        self._crops += 1
-        self._brightness += float(pixels.mean()) / 255
 
     def table(self, recording: str) -> pd.DataFrame:
         """Quality of the recording, tidy: QUALITY_COLUMNS; a value is missing where no face was."""
         read, faces = int((self.seen != UNREAD).sum()), int((self.seen == FACE).sum())
         several = _ratio(self._several, read)
-        size_px = _ratio(self._size_px, faces)
-        light = _ratio(self._brightness, self._crops)
         rows = [
             ("face_fraction", _ratio(faces, read), "fraction", ""),
             ("several_faces", several, "fraction", "other faces" * (several > SEVERAL_FRACTION)),
-            ("face_size", size_px, "px", "small face" * (size_px < SMALL_FACE_PX)),
-            (
-                "crop_brightness",
-                light,
-                "0-1",
-                "dark" * (light < DARK) + "bright" * (light > BRIGHT),
-            ),
+            *self.looks.rows(),
         ]
         return pd.DataFrame(
             [
@@ -142,11 +127,10 @@ def face_crops(
     def cut(frame: Frame, box: Box, place: Place) -> Crop:
         whole = isinstance(finder, WholeFrame)
         pixels = frame if whole else crop_square(frame, box, protocol.face_margin, size)
-        log.note_crop(pixels)
         return Crop(place, pixels)
 
     for position, frame in frames:
-        box = log.note(position, finder.find(frame))
+        box = log.note(position, frame, finder.find(frame))
         if before is not None and position - before[0] - 1 > protocol.bridge_frames:
             # too far from the last detection, whatever comes
             before, gap = None, []

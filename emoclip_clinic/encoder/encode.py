@@ -14,6 +14,7 @@ from emoclip_clinic.encoder.crops import FACE, UNREAD, Crop, FaceLog, Place, fac
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
+from emoclip_clinic.quality import beyond
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
 from emoclip_clinic.video.faces import FaceFinder
 
@@ -39,6 +40,7 @@ def encode_recording(
     protocol: EncodingProtocol,
     *,
     recording: str,
+    times_s: npt.ArrayLike = (),
     batch_size: int = 32,
     progress: Progress | None = None,
 ) -> RecordingFeatures:
@@ -63,6 +65,8 @@ def encode_recording(
         The protocol that `plan` was made with.
     recording
         The recording's id, for the tables.
+    times_s
+        Presentation times of all its frames, for the longest gap between two; empty: not known.
     batch_size
         Frames that are embedded at once.
     progress
@@ -79,19 +83,21 @@ def encode_recording(
     EncoderError
         An embedding is not finite.
     """
-    log = FaceLog(len(plan.frames))
+    log = FaceLog(len(plan.frames), times_s)
     counted = _counted(frames, len(plan.frames), progress)
     crops = face_crops(counted, face_finder, protocol, encoder.image_size, log)
     with torch.inference_mode():
         vectors = dict(_windows(crops, plan, encoder, protocol, log, batch_size))
     used = [vectors[number] for number in sorted(vectors)]
+    segments = _table(plan, log, protocol, recording)
     return RecordingFeatures(
         recording=recording,
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,
-        segments=_table(plan, log, protocol, recording),
+        segments=segments,
         vectors=np.stack(used) if used else np.zeros((0, encoder.dim), np.float32),
         quality=log.table(recording),
+        window_quality=log.looks.of_windows(plan, segments),
         notice=encoder.notice,
     )
 
@@ -175,7 +181,9 @@ def _why_not(segment: Segment, log: FaceLog, protocol: EncodingProtocol) -> str:
         return NOT_DECODED
     if fraction == 0:
         return NO_FACE_FOUND
-    return FEW_FACES if fraction < protocol.min_face_fraction else ""
+    if fraction < protocol.min_face_fraction:
+        return FEW_FACES
+    return beyond(log.looks.of_window(segment, fraction), protocol.quality)
 
 
 def _table(plan: Plan, log: FaceLog, protocol: EncodingProtocol, recording: str) -> pd.DataFrame:

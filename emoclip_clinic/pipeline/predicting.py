@@ -20,6 +20,7 @@ from emoclip_clinic.pipeline.sources import (
     read_participants,
     require_recordings,
 )
+from emoclip_clinic.quality import QualityLimits
 from emoclip_clinic.regression import Features, FittedModel, load
 from emoclip_clinic.regression import predict as predict_scores
 from emoclip_clinic.regression.applied import accept, require_covariates
@@ -176,7 +177,8 @@ def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol]:
     """Read how the model's recordings were encoded: encoder, face finder, protocol."""
     try:
         how = json.loads((model_dir / ENCODING_JSON).read_text(encoding="utf-8"))
-        protocol = EncodingProtocol(**how["protocol"])
+        limits = QualityLimits(**how["protocol"].pop("quality", {}))
+        protocol = EncodingProtocol(**how["protocol"], quality=limits)
         encoder, faces = str(how["encoder"]), str(how["faces"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(

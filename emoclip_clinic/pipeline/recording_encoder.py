@@ -106,6 +106,7 @@ class RecordingEncoder:
                 self.finder,
                 self.encoding.protocol,
                 recording=row["recording"],
+                times_s=times_s,
                 batch_size=BATCH_FRAMES,
                 progress=lambda done, total: progress("frames", done, total),
             )
