@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from emoclip_clinic.errors import SettingsError
 
@@ -20,6 +21,7 @@ __all__ = [
     "limit_problems",
     "longest_display_s",
     "require_pose",
+    "worst",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -175,3 +177,21 @@ def longest_display_s(times_s: Array, start_s: float, stop_s: float) -> float:
     """
     inside = times_s[(times_s > start_s) & (times_s < stop_s)]
     return float(np.diff(np.concatenate([[start_s], inside, [stop_s]])).max())
+
+
+def worst(values: pd.Series, measure: Measure, n: int = 3) -> pd.Series:
+    """Give the worst values, the worst first: up to `n` that are worse than the middle one.
+
+    Parameters
+    ----------
+    values
+        Of a measure (index recording); those not known are left out.
+    measure
+        Says which end is bad; where both are, the farthest from 0.5 is the worst.
+    n
+        How many.
+    """
+    known = values.dropna().sort_index()
+    badness = {"low": -known, "high": known, "both": (known - 0.5).abs()}[measure.worse]
+    worse = badness[badness > badness.median()].sort_values(ascending=False, kind="stable")
+    return known.loc[worse.index[:n]]

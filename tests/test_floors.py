@@ -13,7 +13,7 @@ NOUNS = {
     "duplicates", "features", "given_scores", "groups", "headings", "item_columns", "item_names",
     "matching", "participants", "predictions", "quality", "rating_cells", "ratings", "recordings",
     "scale", "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets",
-    "weights",
+    "thresholds", "weights",
 }  # fmt: skip
 WORKSHOPS = {
     "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training", "video",

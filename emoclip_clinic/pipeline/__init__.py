@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.ingesting import ingest
     from emoclip_clinic.pipeline.opening import init, open_or_create
     from emoclip_clinic.pipeline.predicting import predict
+    from emoclip_clinic.pipeline.quality_overview import quality
+    from emoclip_clinic.pipeline.quality_sensitivity import sensitivity
     from emoclip_clinic.pipeline.rating import check_ratings, rating_template
     from emoclip_clinic.pipeline.reporting import report
     from emoclip_clinic.pipeline.running import run
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "compare_zeroshot",
     "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create", "predict",
-    "rating_template", "report", "run", "train", "zeroshot",
+    "quality", "rating_template", "report", "run", "sensitivity", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -44,9 +46,11 @@ _HOMES = {
     "init": "opening",
     "open_or_create": "opening",
     "predict": "predicting",
+    "quality": "quality_overview",
     "rating_template": "rating",
     "report": "reporting",
     "run": "running",
+    "sensitivity": "quality_sensitivity",
     "train": "training",
     "zeroshot": "zeroshotting",
 }
