@@ -51,8 +51,8 @@ def quality(study: Study, *, encoder: str | None = None) -> StageResult:
         message=f"{count(n_used)} of {count(len(windows))} windows are used.",
         written=(segments_csv.with_name("quality_windows.csv"),),
         summary={"n_windows": len(windows), "n_used": n_used, "limits": _plain(left)},
-        table=_shown(left),
-        words=(*_reasons(segments), *_worst(windows)),
+        table=_shown(left[left["n_unknown"] < max(n_used, 1)]),
+        words=(*_unknown(left, n_used), *_reasons(segments), *_worst(windows)),
         next_command="emoclip-clinic quality --scale SCALE --measure MEASURE",
     )
 
@@ -76,6 +76,11 @@ def _shown(left: pd.DataFrame) -> pd.DataFrame:
         for row in left.to_dict("records")
     ]
     return pd.DataFrame(rows)
+
+
+def _unknown(left: pd.DataFrame, n_used: int) -> list[str]:
+    names = left.loc[(left["n_unknown"] == n_used) & (left["measure"] != ""), "measure"].unique()
+    return [f"not known in any window: {', '.join(names)}"] if len(names) else []
 
 
 def _reasons(segments: pd.DataFrame) -> list[str]:

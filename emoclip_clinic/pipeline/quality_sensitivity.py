@@ -18,16 +18,16 @@ from emoclip_clinic.pipeline.materials import Material, gather
 from emoclip_clinic.pipeline.quality_tables import read_windows, windows_csv
 from emoclip_clinic.pipeline.refitting import METRICS, Trial, at_limits
 from emoclip_clinic.pipeline.sources import encoder_label, feature_files, scale_file
-from emoclip_clinic.quality import Measure
+from emoclip_clinic.quality import MEASURES, Measure
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.regression import Recipe
 from emoclip_clinic.regression.jobs import Runner, serially
-from emoclip_clinic.report.numbers import count, estimate, number
+from emoclip_clinic.report.numbers import count, number
 from emoclip_clinic.resources import close_matches
 from emoclip_clinic.study import Study
 from emoclip_clinic.thresholds import grid, measure_of
 
-__all__ = ["sensitivity", "sensitivity_csv", "sensitivity_stage"]
+__all__ = ["current_csvs", "sensitivity", "sensitivity_csv", "sensitivity_stage"]
 
 VALUES = ["value", "ci_low", "ci_high", "value_all_windows"]
 
@@ -95,17 +95,12 @@ def sensitivity(
     label = encoder_label(encoder or study.settings.encode.encoder)
     settings = study.settings.fit
     limits = _limits(chosen, thresholds)
-    inputs = [
-        *feature_files(study, label),
-        *(windows_csv(study.features_dir(label)), study.recordings_csv, study.participants_csv),
-        *(scale_file(study, scale_id), holdout_csv(study), *study.ratings_files(scale_id)),
-    ]
     seed = study.settings.study.seed
     asked = {"encoder": label, "limits": limits, "targets": list(targets), "seed": seed}
     primary = list(study.settings.report.primary)
     stamp = study.stamp(
         sensitivity_stage(scale_id, measure),
-        inputs,
+        _inputs(study, scale_id, label),
         {**asdict(settings), **asked, "primary": primary},
     )
     path = sensitivity_csv(study, scale_id, measure)
@@ -117,6 +112,26 @@ def sensitivity(
         files.write_csv(path, table)
         study.record(stamp, [path])
     return _result(study, scale_id, chosen, path, fresh)
+
+
+def _inputs(study: Study, scale_id: str, label: str) -> list[Path]:
+    return [
+        *feature_files(study, label),
+        *(windows_csv(study.features_dir(label)), study.recordings_csv, study.participants_csv),
+        *(scale_file(study, scale_id), holdout_csv(study), *study.ratings_files(scale_id)),
+    ]
+
+
+def current_csvs(study: Study, scale_id: str, label: str) -> list[Path]:
+    """Find the tables of `sensitivity` that were made from what the study holds now."""
+    now = study.stamp("", _inputs(study, scale_id, label), {}).inputs
+    paths = []
+    for measure in MEASURES:
+        path = sensitivity_csv(study, scale_id, measure.name)
+        record = study.provenance(sensitivity_stage(scale_id, measure.name)) or {}
+        if path.is_file() and record.get("inputs") == now:
+            paths.append(path)
+    return paths
 
 
 def _limits(measure: Measure, thresholds: Sequence[float]) -> list[tuple[str, float]]:
@@ -205,11 +220,12 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
             "target": target,
             "limit": f"{limit} {threshold:g}" if isinstance(limit, str) else "none",
             "windows": count(first["n_windows"]),
-            "people": count(first["n_participants"]),
+            "n": count(first["n_participants"]),
         }
         for metric, name in (("pearson", "r"), ("ccc", "CCC")):
             found = by_metric[metric]
-            shown[name] = estimate(found["value"], found["ci_low"], found["ci_high"])
-            shown[f"all {name}"] = number(found["value_all_windows"])
+            value, low, high, beside = (number(found[key]) for key in VALUES)
+            shown[name] = f"{value} [{low}, {high}]"
+            shown[f"all {name}"] = beside
         rows.append(shown)
     return pd.DataFrame(rows)
