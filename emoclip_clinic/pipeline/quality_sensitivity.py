@@ -29,6 +29,7 @@ from emoclip_clinic.thresholds import grid, measure_of
 
 __all__ = ["current_csvs", "sensitivity", "sensitivity_csv", "sensitivity_stage"]
 
+KINDS = ("total", "subscale", "item")
 VALUES = ["value", "ci_low", "ci_high", "value_all_windows"]
 
 
@@ -71,7 +72,8 @@ def sensitivity(
     thresholds
         In the unit of the measure; its usual ones if empty.
     targets
-        Those of [report] primary in study.toml if empty, else the totals, else the first item.
+        Those of [report] primary in study.toml if empty; else the total, or the first subscale or
+        item.
     encoder
         In place of what study.toml says.
     run, progress
@@ -176,8 +178,9 @@ def _targets(study: Study, material: Material, asked: Sequence[str]) -> list[str
                 f"target = {name!r}. {close_matches(name, known)}Allowed: {', '.join(known)}."
             )
     primary = [name for name in study.settings.report.primary if name in known]
-    totals = [name for name in known if material.kinds[name] == "total"]
-    return list(asked) or primary or totals or known[:1]
+    # as the report does
+    order = sorted(known, key=lambda name: KINDS.index(material.kinds[name]))
+    return list(asked) or primary or order[:1]
 
 
 def _result(study: Study, scale_id: str, measure: Measure, path: Path, fresh: bool) -> StageResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,14 +27,19 @@ class Distribution:
     label: str
     """What it is, with its unit."""
     values: np.ndarray
-    """One a recording, none missing."""
-    span: tuple[float, float] | None = None
-    """Ends of the axis, where it has natural ones."""
+    """One a recording, none missing, none below 0."""
+    largest: float = 0.0
+    """Where the axis ends; 0: at the largest value."""
+
+    @property
+    def end(self) -> float:
+        """Where the axis ends."""
+        return self.largest or float(self.values.max()) or 1.0
 
 
 @styled
-def histograms(panels: Sequence[Distribution], width: float, words: str) -> list[Figure]:
-    """Draw a histogram each, three a figure, with a line at the median.
+def histograms(panels: Sequence[Distribution], width: float, words: str) -> Figure:
+    """Draw a histogram each, three a row, with a line at the median.
 
     Parameters
     ----------
@@ -44,19 +50,17 @@ def histograms(panels: Sequence[Distribution], width: float, words: str) -> list
     words
         Of the upward axis.
     """
-    size = width / ACROSS
-    figures = []
-    for start in range(0, len(panels), ACROSS):
-        figure = new_figure(width, HEIGHT_PT)
-        for column, panel in enumerate(panels[start : start + ACROSS]):
-            place = (column * size + 28) / width, 24 / HEIGHT_PT
-            axes = figure.add_axes((*place, (size - 40) / width, (HEIGHT_PT - 42) / HEIGHT_PT))
-            low, high = panel.span or (panel.values.min(), panel.values.max())
-            axes.hist(panel.values, bins=N_BINS, range=(low, high), color=CLINICIANS, alpha=0.75)
-            axes.axvline(float(np.median(panel.values)), color=MODEL, linewidth=1.2)
-            axes.set_title(shorten(panel.label, size - 30, REGULAR, 7.9))
-            axes.set_ylabel(words if column == 0 else "")
-            axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-        figures.append(figure)
-    return figures
+    size, height = width / ACROSS, HEIGHT_PT * math.ceil(len(panels) / ACROSS)
+    figure = new_figure(width, height)
+    for place, panel in enumerate(panels):
+        row, column = divmod(place, ACROSS)
+        left, bottom = column * size + 28, height - (row + 1) * HEIGHT_PT + 24
+        inner = (size - 40) / width, (HEIGHT_PT - 42) / height
+        axes = figure.add_axes((left / width, bottom / height, *inner))
+        axes.hist(panel.values, bins=N_BINS, range=(0, panel.end), color=CLINICIANS, alpha=0.75)
+        axes.axvline(float(np.median(panel.values)), color=MODEL, linewidth=1.2)
+        axes.set_title(shorten(panel.label, size - 30, REGULAR, 7.9))
+        axes.set_ylabel(words if column == 0 else "")
+        axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    return figure

@@ -13,10 +13,13 @@ from emoclip_clinic.report.asked import introduced, points_digits
 from emoclip_clinic.report.context import Context, NoOptions
 from emoclip_clinic.report.distributions import Distribution, histograms
 from emoclip_clinic.report.numbers import count, digits_for, estimate, number, percent
-from emoclip_clinic.report.tables import Column, Subheading, data_table
+from emoclip_clinic.report.tables import Column, Notes, Subheading, data_table
 from emoclip_clinic.report.vector import FigureFlowable
 
 __all__ = ["excluded_windows", "figure", "sensitivity", "thresholds", "worst_recordings"]
+
+WHOLE_AXIS = ("face_fraction", "face_brightness")
+"""Measures that are shown from 0 to 1, wherever their values lie."""
 
 
 def _values(context: Context) -> Iterator[tuple[Measure, pd.Series]]:
@@ -44,15 +47,14 @@ def figure(context: Context, options: NoOptions) -> list[Flowable]:
         Distribution(
             _name(context, measure.name, measure.unit),
             values.to_numpy(float),
-            (0.0, 1.0) if measure.name in ("face_fraction", "face_brightness") else None,
+            float(measure.name in WHOLE_AXIS),
         )
         for measure, values in _values(context)
     ]
     if not panels:
         return [context.say("quality.none")]
-    axis = context.texts("quality.axis")
-    figures = histograms(panels, context.page.text_width, axis)
-    return context.figures([FigureFlowable(each) for each in figures], "quality.figure")
+    made = histograms(panels, context.page.text_width, context.texts("quality.axis"))
+    return context.figures([FigureFlowable(made)], "quality.figure")
 
 
 def excluded_windows(context: Context, options: NoOptions) -> list[Flowable]:
@@ -150,11 +152,12 @@ def sensitivity(context: Context, options: NoOptions) -> list[Flowable]:
     if table is None or table.empty:
         return [context.say("quality.not_refitted", scale=context.data.scale)]
     rows: list[Any] = []
+    notes = Notes()
     for (measure, target), own in table.groupby(["measure", "target"], sort=False):
         label = f"{context.data.label(str(target))}: {_name(context, str(measure))}"
         rows.append(Subheading(label))
         for _, at_limit in own.groupby(["limit", "threshold"], sort=False, dropna=False):
-            rows.append(_performance(context, str(target), at_limit))
+            rows.append(_performance(context, str(target), at_limit, notes))
     columns = [
         Column(context.texts("quality.limit"), numeric=False),
         Column(context.texts("quality.windows"), 52),
@@ -164,17 +167,19 @@ def sensitivity(context: Context, options: NoOptions) -> list[Flowable]:
         Column(context.texts("quality.beside"), 62),
         Column(context.texts.word("metrics", "mae"), 46),
     ]
-    made = data_table(context, context.caption("table", "quality.sensitivity"), columns, rows)
+    made = data_table(
+        context, context.caption("table", "quality.sensitivity"), columns, rows, notes
+    )
     return introduced(context, [context.say("quality.sensitivity_intro")], made)
 
 
-def _performance(context: Context, target: str, rows: pd.DataFrame) -> list[str]:
+def _performance(context: Context, target: str, rows: pd.DataFrame, notes: Notes) -> list[str]:
     first = rows.iloc[0]
     found = {str(row["metric"]): row for row in rows.to_dict("records")}
-    shown = [
-        estimate(found[name]["value"], found[name]["ci_low"], found[name]["ci_high"])
-        for name in ("pearson", "ccc")
-    ]
+    shown = []
+    for row in (found["pearson"], found["ccc"]):
+        why = "" if pd.notna(row["value"]) or pd.isna(row["note"]) else str(row["note"])
+        shown.append(estimate(row["value"], row["ci_low"], row["ci_high"]) + notes.mark(why))
     return [
         _limit(context, first), count(first["n_windows"]), count(first["n_participants"]), *shown,
         number(found["ccc"]["value_all_windows"]),
