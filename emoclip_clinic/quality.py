@@ -50,7 +50,7 @@ class Measure:
 MEASURES = (
     Measure("face_fraction", "share of frames with a face", "", "low", (0.6, 0.7, 0.8, 0.9, 1.0)),
     Measure("face_size_px", "size of the face", "px", "low", (32, 48, 64, 96, 128), largest=10_000),
-    Measure("roll_deg", "lean of the head", "degrees", "high", (), (45, 30, 20, 10), 180),
+    Measure("roll_deg", "lean of the head", "degrees", "high", (), (30, 20, 15, 10), 180),
     Measure("yaw", "turn of the head", "eye distances", "high", (), (0.5, 0.3, 0.2, 0.1), 10),
     Measure("face_sharpness", "sharpness of the face", "", "low", (25, 50, 100, 200), largest=1e6),
     Measure("face_brightness", "brightness of the face", "", "both", (0.1, 0.2), (0.9, 0.8)),

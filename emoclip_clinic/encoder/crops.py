@@ -66,12 +66,11 @@ class FaceLog:
         """How well the face was seen."""
         self._several = 0
 
-    def note(self, position: int, frame: Frame, boxes: list[Box]) -> Box | None:
-        """Note a frame and its faces; give the largest."""
+    def note(self, position: int, boxes: list[Box]) -> Box | None:
+        """Note a frame's faces; give the largest."""
         box = largest(boxes)
         self.seen[position] = NO_FACE if box is None else FACE
         self._several += len(boxes) > 1
-        self.looks.note(position, frame, box)
         return box
 
     def table(self, recording: str) -> pd.DataFrame:
@@ -130,7 +129,8 @@ def face_crops(
         return Crop(place, pixels)
 
     for position, frame in frames:
-        box = log.note(position, frame, finder.find(frame))
+        box = log.note(position, finder.find(frame))
+        log.looks.note(position, frame, box, finder)
         if before is not None and position - before[0] - 1 > protocol.bridge_frames:
             # too far from the last detection, whatever comes
             before, gap = None, []

@@ -11,8 +11,9 @@ import pandas as pd
 
 from emoclip_clinic.quality import MEASURES, WINDOW_COLUMNS, longest_display_s
 from emoclip_clinic.segments import Plan, Segment
-from emoclip_clinic.video.faces import Box
+from emoclip_clinic.video.faces import Box, FaceFinder
 from emoclip_clinic.video.look import Look, look
+from emoclip_clinic.video.pose import Pose, pose
 
 __all__ = ["Looks"]
 
@@ -21,7 +22,9 @@ Array = npt.NDArray[np.float64]
 
 SMALL_FACE_PX = 48
 """Below this the crop shows more interpolation than face."""
-LEANING_DEG = 30
+POSE_EVERY = 8
+"""The pose is looked at in every so many sampled frames, since it takes another detection."""
+LEANING_DEG = 20
 TURNED = 0.3
 """The nose is more than half way from the middle to over an eye."""
 BLURRED = 30
@@ -45,13 +48,19 @@ class Looks:
     def __init__(self, n_samples: int, times_s: npt.ArrayLike = ()) -> None:
         self._times_s = np.asarray(times_s, dtype=np.float64)
         self._looks = np.full((n_samples, len(Look._fields)), np.nan)
+        self._poses = np.full((n_samples, len(Pose._fields)), np.nan)
         self._frozen = np.full(n_samples, np.nan)
         self._before: Frame | None = None
 
-    def note(self, position: int, frame: Frame, box: Box | None) -> None:
+    def note(self, position: int, frame: Frame, box: Box | None, finder: FaceFinder) -> None:
         """Note a frame and, where there is one, the participant's face in it."""
         if box is not None:
             self._looks[position] = look(frame, box)
+            if position % POSE_EVERY == 0:
+                self._poses[position] = pose(finder, frame, box)
+        self._note_change(position, frame)
+
+    def _note_change(self, position: int, frame: Frame) -> None:
         before = self._before
         if before is None or before.shape != frame.shape:
             # a copy: who reads the frames may use their memory again
@@ -72,15 +81,15 @@ class Looks:
             Of its frames.
         """
         own = np.unique(segment.positions[: segment.n_frames])
-        size, roll, yaw, sharpness, brightness, clipped = _mean(self._looks[own])
+        size, sharpness, brightness, clipped = _mean(self._looks[own])
         # of the frames after its first: the one before is then its own too
         frozen = _share(self._frozen[own[1:]])
         gap_s = np.nan
         if len(self._times_s):
             gap_s = longest_display_s(self._times_s, segment.start_s, segment.stop_s)
         values = (
-            *(face_fraction, size, roll, yaw, sharpness, brightness, clipped, frozen),
-            gap_s,
+            *(face_fraction, size, *_mean(self._poses[own])),
+            *(sharpness, brightness, clipped, frozen, gap_s),
         )
         return {measure.name: value for measure, value in zip(MEASURES, values, strict=True)}
 
@@ -93,7 +102,8 @@ class Looks:
 
     def rows(self) -> Iterator[tuple[str, float, str, str]]:
         """Give measure, value, unit and warning of the whole recording."""
-        size, roll, yaw, sharpness, brightness, clipped = _mean(self._looks)
+        size, sharpness, brightness, clipped = _mean(self._looks)
+        roll, yaw = _mean(self._poses)
         frozen = _share(self._frozen)
         yield "face_size_px", size, "px", "small face" * (size < SMALL_FACE_PX)
         yield "roll_deg", roll, "degrees", "leaning head" * (roll > LEANING_DEG)

@@ -1,4 +1,4 @@
-"""How well a face can be seen in a frame: size, pose, sharpness, brightness."""
+"""How well a face can be seen in a frame: size, sharpness, brightness."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOK_PIXELS = 112
 """Every face is looked at in this size, so that values compare between recordings."""
 BLACK, WHITE = 4, 251
 """Grey levels (0 to 255) up to and from which nothing can be told apart."""
-NOWHERE = math.nan
+UNKNOWN = math.nan
 
 
 class Look(NamedTuple):
@@ -27,11 +27,6 @@ class Look(NamedTuple):
 
     size_px: float
     """Square root of the box's area, in the frame's pixels."""
-    roll_deg: float
-    """Lean of the line between the eyes; positive is clockwise in the picture."""
-    yaw: float
-    """How far the tip of the nose is from the middle of the eyes along the line between them, in
-    eye distances: 0 straight ahead, 0.5 over an eye; positive to the picture's right. A proxy."""
     sharpness: float
     """Variance of the Laplacian of the face's grey levels at `LOOK_PIXELS`."""
     brightness: float
@@ -52,31 +47,16 @@ def look(frame: Frame, box: Box) -> Look:
     """
     top, left = max(0, round(box.y)), max(0, round(box.x))
     inside = frame[top : max(0, round(box.y + box.h)), left : max(0, round(box.x + box.w))]
-    pose = _pose(box.landmarks)
     size_px = math.sqrt(box.w * box.h)
     if inside.size == 0:
-        return Look(size_px, *pose, NOWHERE, NOWHERE, NOWHERE)
+        return Look(size_px, UNKNOWN, UNKNOWN, UNKNOWN)
     grey = cv2.cvtColor(inside, cv2.COLOR_RGB2GRAY)
     how = cv2.INTER_AREA if min(grey.shape) > LOOK_PIXELS else cv2.INTER_LINEAR
     grey = cv2.resize(grey, (LOOK_PIXELS, LOOK_PIXELS), interpolation=how)
     _, spread = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
     return Look(
         size_px,
-        *pose,
         sharpness=float(spread[0, 0]) ** 2,
         brightness=float(cv2.mean(grey)[0]) / 255,
         clipped=float(((grey <= BLACK) | (grey >= WHITE)).mean()),
     )
-
-
-def _pose(landmarks: tuple[float, ...]) -> tuple[float, float]:
-    """Roll and yaw from x and y of the eye on the picture's left, the other eye, and the nose."""
-    if not landmarks:
-        return NOWHERE, NOWHERE
-    left_x, left_y, right_x, right_y, nose_x, nose_y = landmarks[:6]
-    across, down = right_x - left_x, right_y - left_y
-    if across == down == 0:
-        return NOWHERE, NOWHERE
-    middle_x, middle_y = (left_x + right_x) / 2, (left_y + right_y) / 2
-    along = (nose_x - middle_x) * across + (nose_y - middle_y) * down
-    return math.degrees(math.atan2(down, across)), along / (across**2 + down**2)
