@@ -57,9 +57,14 @@ class FaceLog:
         Number of frames in the plan.
     times_s
         Presentation times of all frames of the recording; empty: not known.
+    measured
+        Whether it is measured how well the face is seen, which takes time.
     """
 
-    def __init__(self, n_samples: int, times_s: npt.ArrayLike = ()) -> None:
+    def __init__(
+        self, n_samples: int, times_s: npt.ArrayLike = (), *, measured: bool = True
+    ) -> None:
+        self.measured = measured
         self.seen = np.full(n_samples, UNREAD, dtype=np.int8)
         """UNREAD, NO_FACE or FACE, by position."""
         self.looks = Looks(n_samples, times_s)
@@ -130,7 +135,8 @@ def face_crops(
 
     for position, frame in frames:
         box = log.note(position, finder.find(frame))
-        log.looks.note(position, frame, box, finder)
+        if log.measured:
+            log.looks.note(position, frame, box, finder)
         if before is not None and position - before[0] - 1 > protocol.bridge_frames:
             # too far from the last detection, whatever comes
             before, gap = None, []

@@ -138,6 +138,7 @@ def _encoded(
         finder,
         protocol,
         recording=path.stem,
+        times_s=times_s,
         progress=lambda done, total: progress("frames", done, total),
     )
     if not len(made.vectors):

@@ -89,7 +89,8 @@ def _face_cutter(recipe: Recipe, size: int, weights: Path | None) -> CutFaces:
 
     def cut(frames: list[Frame]) -> list[Frame]:
         with turn:  # a detector looks at one frame at a time
-            found = face_crops(enumerate(frames), finder, PROTOCOL, size, FaceLog(len(frames)))
+            log = FaceLog(len(frames), measured=False)
+            found = face_crops(enumerate(frames), finder, PROTOCOL, size, log)
             crops = [crop.pixels for crop in found]
         if len(crops) < PROTOCOL.min_face_fraction * len(frames):
             raise RecordingError(FEW_FACES)
