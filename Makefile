@@ -4,7 +4,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help demo test lint docs bench clean
+N ?= 2000
+SEED ?= 6
+.PHONY: help demo test fuzz lint docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,6 +24,10 @@ demo: $(READY) ## the main job on the embedded synthetic cohort, offline, on a C
 
 test: $(READY) ## every test, on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+fuzz: $(READY) ## damage N recordings (make fuzz N=5000 SEED=7) and encode them
+	FUZZ_FILES=$(N) FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -n auto --dist load tests/test_fuzz.py $(ARGS)
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 __all__ = [
+    "AGAIN",
     "ClinicError",
     "DatasetError",
+    "DecoderError",
     "EncoderError",
     "RatingsError",
     "RecordingError",
@@ -12,7 +14,12 @@ __all__ = [
     "SettingsError",
     "StudyError",
     "TooFewError",
+    "TurnsError",
 ]
+
+
+AGAIN = "the next run tries again"
+"""What is said of a recording that failed for a reason that may pass."""
 
 
 class ClinicError(Exception):
@@ -29,6 +36,10 @@ class StudyError(ClinicError):
 
 class RecordingError(ClinicError):
     """A recording that cannot be used; its message becomes the reason in recordings.csv."""
+
+
+class DecoderError(RecordingError):
+    """Reading a recording crashed, or went beyond its time or memory: another run may read it."""
 
 
 class EncoderError(ClinicError):
@@ -49,3 +60,7 @@ class RatingsError(ClinicError):
 
 class TooFewError(ClinicError):
     """Too few participants, raters or values for the estimate that was asked for."""
+
+
+class TurnsError(ClinicError):
+    """A file of speech turns or sections that cannot be used."""

@@ -85,6 +85,8 @@ class RecordingFeatures:
     """What must be said wherever these features are used; mostly empty."""
     window_quality: pd.DataFrame = field(default_factory=_no_windows)
     """Measures of each window, one row a row of `segments`: WINDOW_COLUMNS."""
+    final: bool = True
+    """False where another run may find more in the same recording; it is not written."""
 
 
 @dataclass(frozen=True)

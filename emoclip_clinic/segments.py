@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,12 @@ from emoclip_clinic import resources
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.quality import QualityLimits, limit_problems
 from emoclip_clinic.schema import build
+from emoclip_clinic.turns import Stretch
 
-__all__ = ["SEGMENT_COLUMNS", "EncodingProtocol", "Plan", "Segment", "plan", "read_protocol"]
+__all__ = [
+    "OUTSIDE", "SEGMENT_COLUMNS", "SHORT_TURN", "EncodingProtocol", "Plan", "Segment", "plan",
+    "read_protocol",
+]  # fmt: skip
 
 SEGMENT_COLUMNS = (
     "recording",
@@ -34,6 +39,9 @@ MAX_WINDOW_FRAMES = 1023
 CLOCK_S = 1e-3
 """Containers round times to their clock, Matroska to 1 ms: a frame is not late by less."""
 SHORT_TAIL = "tail shorter than half a window"
+SHORT_TURN = "turn shorter than half a window"
+OUTSIDE = "outside the participant's turns"
+BEYOND = "the turns go on after the end of the recording"
 
 Times = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -72,7 +80,8 @@ class Segment:
     stop_s: float
     """Where the next sampled frame begins, or the recording ends."""
     positions: tuple[int, ...]
-    """Positions in `Plan.frames`; a frame that stays on display occurs again."""
+    """Positions in `Plan.frames`; a frame that stays on display occurs again. Empty for what is not
+    read: a turn that is too short, and what is nobody's turn."""
     n_frames: int
     """How many of `positions` are the recording's own; those after them are its reflection."""
     reason: str = ""
@@ -134,7 +143,11 @@ def _problems(protocol: EncodingProtocol) -> list[str]:
     return problems + limit_problems(protocol.quality)
 
 
-def plan(times_s: npt.ArrayLike, protocol: EncodingProtocol) -> Plan:
+def plan(
+    times_s: npt.ArrayLike,
+    protocol: EncodingProtocol,
+    stretches: Sequence[Stretch] | None = None,
+) -> Plan:
     """Choose the frames to sample and the windows they form.
 
     By rate, sample k is the frame on display k / rate after the first frame, so that a window
@@ -143,17 +156,24 @@ def plan(times_s: npt.ArrayLike, protocol: EncodingProtocol) -> Plan:
     aligned to the end; if less, the rest is a segment with its reason. A recording shorter than a
     window is one window, filled up by reflection about its last frame, as the reference does.
 
+    With `stretches`, each of them is sampled and cut as if it were a recording by itself, of the
+    frames that begin in it: no window spans two, and no frame outside is read. One that is shorter
+    than half a window is left out, and so is what lies between, each a segment with its reason.
+
     Parameters
     ----------
     times_s
         True presentation times of all frames (n,), ascending.
     protocol
         How to sample and cut.
+    stretches
+        What is to be encoded, seconds on the clock of `times_s`, in order and apart; everything if
+        it is not given. One that holds every frame is the same as none.
 
     Raises
     ------
     RecordingError
-        There is no frame, or the times do not ascend.
+        There is no frame, the times do not ascend, or a stretch starts after the end.
     """
     times = np.asarray(times_s, dtype=np.float64)
     if times.ndim != 1 or len(times) == 0:
@@ -162,6 +182,12 @@ def plan(times_s: npt.ArrayLike, protocol: EncodingProtocol) -> Plan:
         raise RecordingError("the frames' times do not ascend")
     # the last frame is on display about as long as the others
     end_s = times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else CLOCK_S)
+    if stretches is None:
+        return _plan(times, end_s, protocol)
+    return _within(times, end_s, protocol, stretches)
+
+
+def _plan(times: Times, end_s: float, protocol: EncodingProtocol) -> Plan:
     sampled, starts_s = _sample(times, end_s, protocol)
     frames, positions = np.unique(sampled, return_inverse=True)
     bounds_s = np.append(starts_s, max(end_s, starts_s[-1]))
@@ -176,6 +202,58 @@ def plan(times_s: npt.ArrayLike, protocol: EncodingProtocol) -> Plan:
         for start, stop, reason in _cut(len(sampled), protocol)
     ]
     return Plan(frames=frames, segments=tuple(segments))
+
+
+def _within(
+    times: Times, end_s: float, protocol: EncodingProtocol, stretches: Sequence[Stretch]
+) -> Plan:
+    """Plan each stretch by itself, and say what lies outside."""
+    if stretches and stretches[-1][0] >= end_s:
+        raise RecordingError(BEYOND)
+    plans, before_s = [], float(times[0])
+    # after the last frame there is nothing to tell of
+    for start_s, stop_s in [*stretches, (end_s, end_s)]:
+        low, high = np.searchsorted(times, [start_s, stop_s])
+        if np.searchsorted(times, before_s) < low:
+            plans.append(_left_out(before_s, start_s, 0, OUTSIDE))
+        if start_s < end_s:
+            until_s = min(stop_s, times[high] if high < len(times) else end_s)
+            if high == len(times) and end_s - CLOCK_S < stop_s:
+                until_s = end_s
+            one = _stretch(times, (int(low), int(high)), (start_s, float(until_s)), protocol)
+            plans.append(one)
+        before_s = max(before_s, stop_s)
+    return _joined(plans)
+
+
+def _stretch(
+    times: Times, frames: tuple[int, int], stretch: Stretch, protocol: EncodingProtocol
+) -> Plan:
+    """Plan the frames from the first to before the last; a recording is never too short."""
+    first, stop = frames
+    if first == stop:
+        return _left_out(*stretch, 0, SHORT_TURN)
+    made = _plan(times[first:stop], stretch[1], protocol)
+    n_samples = made.segments[0].n_frames
+    short = len(made.segments) == 1 and 2 * n_samples < protocol.window_frames
+    if short and stop - first < len(times):
+        return _left_out(*stretch, n_samples, SHORT_TURN)
+    return replace(made, frames=made.frames + first)
+
+
+def _left_out(start_s: float, stop_s: float, n_frames: int, reason: str) -> Plan:
+    nothing = Segment(start_s, stop_s, (), n_frames, reason)
+    return Plan(np.zeros(0, np.int64), (nothing,))
+
+
+def _joined(plans: list[Plan]) -> Plan:
+    segments, n_frames = [], 0
+    for one in plans:
+        for segment in one.segments:
+            moved = tuple(position + n_frames for position in segment.positions)
+            segments.append(replace(segment, positions=moved))
+        n_frames += len(one.frames)
+    return Plan(np.concatenate([one.frames for one in plans]), tuple(segments))
 
 
 def _sample(times: Times, end_s: float, protocol: EncodingProtocol) -> tuple[Indices, Times]:

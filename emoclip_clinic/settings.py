@@ -55,6 +55,18 @@ class EncodeSettings:
     """yunet, haar, or none for recordings that are face crops already."""
     pattern: str = ""
     """Where participant and session stand in a recording's path; empty: BIDS names or folders."""
+    turns: str = ""
+    """Files that say who speaks when, such as "turns/{recording}.eaf", relative to the study folder
+    or absolute; empty: recordings are encoded whole."""
+    speaker: tuple[str, ...] = ()
+    """Names that the participant has in them (a speaker, a tier), such as ["participant", "PAR"];
+    empty: whoever speaks, where there is one speaker."""
+    sections: tuple[str, ...] = ()
+    """Parts of the interview that are encoded, by their names in these files; empty: all."""
+    decoder_memory_mb: int = 4096
+    """Memory that decoding a recording may take, MB; kept to on Linux."""
+    decoder_wait_s: int = 60
+    """How long decoding may make no progress until a recording is given up."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +230,8 @@ def _problems(settings: Settings) -> list[str]:
         "fit: permutations": (fit.permutations or 19, 19),
         "agree: resamples": (settings.agree.resamples, 100),
         "ratings: header_row": (settings.ratings.header_row, 0),
+        "encode: decoder_memory_mb": (encode.decoder_memory_mb, 256),
+        "encode: decoder_wait_s": (encode.decoder_wait_s, 1),
         "study: seed": (settings.study.seed, 1),
     }
     words = {

@@ -16,7 +16,7 @@ from emoclip_clinic import features
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.quality import MEASURES, WINDOW_COLUMNS, QualityLimits
-from emoclip_clinic.segments import EncodingProtocol, plan, read_protocol
+from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, plan, read_protocol
 from emoclip_clinic.video.faces import Box, FaceFinder, WholeFrame, load_face_finder
 from emoclip_clinic.video.probe import timestamps
 from emoclip_clinic.video.reader import read_frames
@@ -156,6 +156,19 @@ def test_measures_are_kept_with_the_features(tmp_path: Path) -> None:
     features.write(tmp_path / "a.safetensors", made)
     back = features.read(tmp_path / "a.safetensors")
     pd.testing.assert_frame_equal(back.window_quality, made.window_quality)
+
+
+def test_what_was_not_read_has_no_measures() -> None:
+    """Outside the participant's turns nothing is known; the turn's own windows are measured."""
+    whole = plan(np.arange(24) / 25, PROTOCOL, [(8 / 25, 16 / 25)])
+    frames = drawn(24)
+    chosen = ((place, frames[number]) for place, number in enumerate(whole.frames))
+    made = encode_recording(chosen, whole, ENCODER, InTheMiddle(), PROTOCOL, recording="a")
+    outside = made.segments["reason"].eq(OUTSIDE)
+    measures = made.window_quality[[measure.name for measure in MEASURES]]
+    assert outside.tolist() == [True, False, True]
+    assert measures[outside].isna().all(axis=None)
+    assert measures.loc[~outside, "face_size_px"].tolist() == pytest.approx([60])
 
 
 def test_whole_frames_are_faces_of_their_size() -> None:

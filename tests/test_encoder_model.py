@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,31 @@ def test_small_model_is_the_reference(shared: Path) -> None:
 def test_full_model_is_the_reference(shared: Path) -> None:
     """The full-size model agrees with the public code too: 220 million parameters."""
     check_golden(shared, filled(shared, "b32", REFERENCE), "b32", (2, 8, 224))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize(
+    ("size", "architecture", "shape"),
+    [("tiny", tiny_architecture, (2, 12, 64)), ("b32", lambda _: REFERENCE, (2, 8, 224))],
+)
+def test_fewer_bits_give_the_reference_s_directions(
+    shared: Path,
+    size: str,
+    architecture: Callable[[Path], Architecture],
+    shape: tuple[int, ...],
+    precision: str,
+) -> None:
+    """Each embedding's cosine to the reference's own is 0.9995 or more, in fp32."""
+    model = filled(shared, size, architecture(shared))
+    model.precision = precision
+    golden = np.load(shared / "reference" / f"golden_{size}.npz")
+    clips = torch.from_numpy(fill_script(shared).video(*shape))
+    frames, videos = model.encode_frames(clips.flatten(0, 1)), model.encode_video(clips)
+    for ours, name in ((frames, "frame_features"), (videos, "video_features")):
+        assert ours.dtype == torch.float32
+        theirs = torch.from_numpy(golden[name]).reshape(ours.shape)
+        assert torch.nn.functional.cosine_similarity(ours, theirs).min() >= 0.9995
 
 
 @pytest.mark.parametrize(

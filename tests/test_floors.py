@@ -13,10 +13,11 @@ NOUNS = {
     "duplicates", "features", "given_scores", "groups", "headings", "item_columns", "item_names",
     "matching", "participants", "predictions", "quality", "rating_cells", "ratings", "recordings",
     "scale", "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets",
-    "thresholds", "weights",
+    "thresholds", "turns", "weights",
 }  # fmt: skip
 WORKSHOPS = {
-    "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training", "video",
+    "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training",
+    "turns_files", "video",
 }  # fmt: skip
 FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cluster"}, {"cli"}]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -40,7 +40,17 @@ consensus = "rater:Anna Ö."
     assert read_settings(write(tmp_path, to_toml(settings))) == settings
 
 
-GUIDE = (Path(__file__).parents[1] / "docs" / "ratings.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+TURNS_GUIDE = (DOCS / "turns.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", TURNS_GUIDE, re.DOTALL))
+def test_every_example_of_the_guide_to_turns_is_allowed(tmp_path: Path, block: str) -> None:
+    """What a reader copies from docs/turns.md is a study.toml without mistakes."""
+    assert read_settings(write(tmp_path, block)).encode.turns
+
+
+GUIDE = (DOCS / "ratings.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))

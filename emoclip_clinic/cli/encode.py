@@ -17,6 +17,7 @@ from emoclip_clinic.cli._app import (
     command,
     runner_of,
 )
+from emoclip_clinic.cli._turns import SectionOption, SpeakerOption, TurnsOption
 
 
 @command()
@@ -32,6 +33,9 @@ def encode(
         str | None, typer.Option(help="Sampling and windows: a file of protocols/encoding/.")
     ] = None,
     pattern: PatternOption = None,
+    turns: TurnsOption = None,
+    speaker: SpeakerOption = None,
+    section: SectionOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     cluster: ClusterOption = "cores:1",
@@ -51,6 +55,9 @@ def encode(
         faces=faces,
         protocol=protocol,
         pattern=pattern,
+        turns=turns,
+        speaker=speaker,
+        sections=section,
     )
     with runner_of(view, cluster) as run:
         result = pipeline.encode(
@@ -60,6 +67,9 @@ def encode(
             faces=faces,
             protocol=protocol,
             pattern=pattern,
+            turns=turns,
+            speaker=speaker,
+            sections=section,
             device=device,
             weights=weights,
             # this process has the model at hand, and every core

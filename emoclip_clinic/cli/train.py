@@ -78,7 +78,7 @@ def train(
 
     Trains on the split "train" and never looks at "test". Stopped at any moment (Ctrl-C, SIGTERM, a
     power cut), the same command goes on to the same weights. On several GPUs:
-    torchrun --nproc-per-node N -m emoclip_clinic train ...
+    torchrun --standalone --nproc-per-node N -m emoclip_clinic train ...
     """
     from emoclip_clinic import pipeline
     from emoclip_clinic.cli._dashboard import dashboard

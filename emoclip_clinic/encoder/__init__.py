@@ -24,8 +24,9 @@ def load_encoder(
     *,
     weights_dir: str | Path | None = None,
     device: str = "auto",
+    precision: str = "fp32",
 ) -> VideoEncoder:
-    """Load a trained encoder in fp32, ready to encode.
+    """Load a trained encoder, ready to encode.
 
     Parameters
     ----------
@@ -36,21 +37,27 @@ def load_encoder(
         Folder of the weights; see `emoclip_clinic.weights.folder`.
     device
         "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
+    precision
+        Of its arithmetic: "fp32", "bf16" or "fp16".
 
     Raises
     ------
     EncoderError
         The weights are missing (the message has the command to run), damaged or of another
-        architecture, or there is no such device. No layer is ever left untrained.
+        architecture, or there is no such device or precision. No layer is ever left untrained.
     """
     # torch is imported where an encoder is needed, not where its name is
     from emoclip_clinic.encoder import checkpoints
+    from emoclip_clinic.encoder.model import PRECISIONS
 
     name = str(name_or_path)
     path = checkpoint_path(name, weights_dir)
     model = (
         checkpoints.load_clip(path) if name == "clip-mean" else checkpoints.load_checkpoint(path)
     )
+    if precision not in PRECISIONS:
+        raise EncoderError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}.")
+    model.precision = precision
     model.name = name if name in ENCODERS else f"{path.stem}-{model.fingerprint[:8]}"
     return checkpoints.to_device(model, device)
 

@@ -115,7 +115,8 @@ def _windows(
     prepared = ((crop, encoder.preprocess(crop.pixels[None])) for crop in crops)
     ring: Ring = {}
     # by their last sample: the order in which windows are complete
-    waiting = sorted(enumerate(plan.segments), key=lambda item: max(item[1].positions))
+    read = [item for item in enumerate(plan.segments) if item[1].positions]
+    waiting = sorted(read, key=lambda item: max(item[1].positions))
     while waiting:
         batch = [(crop.place, pixels) for crop, pixels in islice(prepared, batch_size)]
         ring.update(_embed(batch, encoder))
@@ -169,6 +170,8 @@ def _check_finite(vectors: torch.Tensor) -> None:
 
 
 def _face_fraction(segment: Segment, log: FaceLog) -> float:
+    if not segment.positions:
+        return float("nan")
     return float((log.seen[list(segment.positions[: segment.n_frames])] == FACE).mean())
 
 

@@ -80,6 +80,9 @@ class Looks:
         face_fraction
             Of its frames.
         """
+        if not segment.positions:
+            # nothing of it was read
+            return {measure.name: np.nan for measure in MEASURES}
         own = np.unique(segment.positions[: segment.n_frames])
         size, sharpness, brightness, clipped = _mean(self._looks[own])
         # of the frames after its first: the one before is then its own too

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.reporting import report
     from emoclip_clinic.pipeline.running import run
     from emoclip_clinic.pipeline.training import train
+    from emoclip_clinic.pipeline.turning import check_turns
     from emoclip_clinic.pipeline.zeroshotting import zeroshot
 
 __all__ = [
-    "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "compare_zeroshot",
-    "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create", "predict",
-    "quality", "rating_template", "report", "run", "sensitivity", "train", "zeroshot",
+    "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "check_turns",
+    "compare_zeroshot", "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create",
+    "predict", "quality", "rating_template", "report", "run", "sensitivity", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -37,6 +38,7 @@ _HOMES = {
     "agree": "agreeing",
     "check_dataset": "checking",
     "check_ratings": "rating",
+    "check_turns": "turning",
     "compare_zeroshot": "comparing",
     "demo": "demonstrating",
     "describe": "describing",

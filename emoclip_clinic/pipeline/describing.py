@@ -26,8 +26,7 @@ from emoclip_clinic.study import SETTINGS_FILE, Study
 from emoclip_clinic.training.described import describe_vectors
 from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts
 from emoclip_clinic.video.faces import load_face_finder
-from emoclip_clinic.video.probe import timestamps
-from emoclip_clinic.video.reader import read_frames
+from emoclip_clinic.video.isolated import read_frames, timestamps
 
 __all__ = ["EXPLORATORY", "TIMELINE", "describe"]
 

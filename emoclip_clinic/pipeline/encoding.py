@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.quality_tables import write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
+from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice
 from emoclip_clinic.quality import WINDOW_COLUMNS, general, require_pose
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.regression.jobs import Runner
-from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, read_protocol
+from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
 from emoclip_clinic.study import Stamp, Study
+from emoclip_clinic.video.decoder import Limits
 
 __all__ = ["encode", "encode_stage", "unencoded"]
 
@@ -45,6 +47,9 @@ def encode(
     faces: str | None = None,
     protocol: str | EncodingProtocol | None = None,
     pattern: str | None = None,
+    turns: str | None = None,
+    speaker: Sequence[str] | None = None,
+    sections: Sequence[str] | None = None,
     device: str = "auto",
     weights: Path | None = None,
     run: Runner | None = None,
@@ -63,6 +68,9 @@ def encode(
         In place of what study.toml says.
     pattern
         As for `ingest`.
+    turns, speaker, sections
+        In place of what study.toml says: the path pattern of files of turns (empty: recordings are
+        encoded whole), names of the participant, names of sections.
     device
         "auto", "cpu", "cuda" or "cuda:N".
     weights
@@ -81,21 +89,27 @@ def encode(
         Weights are missing or damaged, or differ on a worker; the message says what to do.
     StudyError
         A worker does not see a recording.
+    TurnsError
+        Turns are asked for, and no recording has any.
     """
     encoding = _encoding(study, encoder, faces, protocol, weights)
+    choice = turn_choice(study.settings.encode, turns, speaker, sections)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
     usable = table[table["status"] == "usable"]
+    spoken = TurnFiles.of(study, choice, usable) if choice else None
     stamp = study.stamp(
         encode_stage(encoding.label),
         [study.recordings_csv],
-        encoding.settings,
+        encoding.settings | ({"turns": spoken.settings} if spoken else {}),
         encoder=encoding.encoder_sha256,
+        **(spoken.hashes if spoken else {}),
     )
     fresh = study.is_fresh(stamp)
     if not fresh:
-        _encode_all(study, encoding, usable, stamp, device, run, progress)
-    return _result(study, encoding.label, found, fresh)
+        _encode_all(study, encoding, usable, spoken, stamp, device, run, progress)
+    result = _result(study, encoding.label, found, fresh)
+    return replace(result, notes=(*result.notes, *(spoken.notes if spoken else ())))
 
 
 def _encoding(
@@ -127,6 +141,7 @@ def _encoding(
         weights=weights_dir and weights_dir.absolute(),
         label=encoder_label(name),
         encoder_sha256=study.sha256(checkpoint_path(name, weights_dir)),
+        limits=Limits(settings.decoder_memory_mb, settings.decoder_wait_s),
     )
 
 
@@ -134,6 +149,7 @@ def _encode_all(
     study: Study,
     encoding: Encoding,
     usable: pd.DataFrame,
+    spoken: TurnFiles | None,
     stamp: Stamp,
     device: str,
     run: Runner | None,
@@ -143,21 +159,24 @@ def _encode_all(
     folder = study.features_dir(encoding.label)
     paths = {name: folder / f"{name}.safetensors" for name in usable["recording"]}
     worker = RecordingEncoder(study.path.absolute(), encoding, device)
+    turns = spoken.spoken() if spoken else {}
+    every = [row | {"turns": turns.get(row["recording"])} for row in usable.to_dict("records")]
     rows = [
         row
-        for row in usable.to_dict("records")
-        if features.read_key(paths[row["recording"]]) != encoding.key(row["sha256"])
+        for row in every
+        if features.read_key(paths[row["recording"]]) != encoding.key(row["sha256"], row["turns"])
     ]
     changed = {}
     n_fresh = len(paths) - len(rows)
     progress("recordings", n_fresh, len(paths))
     for done, (row, made) in enumerate(_each(worker, rows, run, progress), n_fresh + 1):
-        name, key = row["recording"], encoding.key(row["sha256"])
+        name, key = row["recording"], encoding.key(row["sha256"], row["turns"])
         if _content(study, study.path / row["path"]) != row["sha256"]:
-            # no key: the next run tries again
-            made, key = worker.failed(row, CHANGED), ""
-            changed[name] = CHANGED
-        features.write(paths[name], made, key)
+            made = worker.failed(row, CHANGED, final=False)
+        if not made.final:
+            changed[name] = str(made.segments["reason"].iloc[0])
+        # without a key the next run tries again
+        features.write(paths[name], made, key if made.final else "")
         progress("recordings", done, len(paths))
     participants = usable.set_index("recording")["participant"]
     tables = _write_tables(folder, paths.values(), participants)
@@ -246,7 +265,8 @@ def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageR
     lost = unencoded(segments)
     n_used = int((segments["status"] == "used").sum())
     n_recordings = segments["recording"].nunique() - len(lost)
-    others = len(segments) - n_used
+    # what is nobody's turn is no window
+    others = int((segments["status"].ne("used") & segments["reason"].ne(OUTSIDE)).sum())
     scales = study.settings.study.scales
     return StageResult(
         stage="encode",

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emoclip_clinic import __version__, files
-from emoclip_clinic.errors import RecordingError, StudyError
+from emoclip_clinic.errors import DecoderError, RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.sources import lies_in
 from emoclip_clinic.recordings import (
@@ -28,12 +29,15 @@ from emoclip_clinic.recordings import (
 )
 from emoclip_clinic.scan import Found, Scan, named_apart, scan
 from emoclip_clinic.study import Study
-from emoclip_clinic.video.examine import QUALITY_COLUMNS, examine
+from emoclip_clinic.video import isolated
+from emoclip_clinic.video.decoder import Limits
+from emoclip_clinic.video.examine import QUALITY_COLUMNS, examine, left_out
 
 __all__ = ["ingest"]
 
 NAMED = 5
 NOTHING = files.sha256_bytes(b"")
+CHANGED = "the file changed or went away while it was examined"
 GONE = "the file is no longer there"
 
 
@@ -79,7 +83,8 @@ def ingest(
     stamp = study.stamp("ingest", [], settings, **contents)
     fresh = study.is_fresh(stamp)
     if not fresh:
-        _write_tables(study, folder, seen, contents, decode, progress)
+        unknown = _write_tables(study, folder, seen, contents, decode, progress)
+        stamp = replace(stamp, inputs={**stamp.inputs, **unknown})
         study.record(stamp, [study.recordings_csv, study.quality_csv])
     return _result(study, seen, folder, fresh)
 
@@ -98,15 +103,23 @@ def _write_tables(
     contents: Mapping[str, str],
     decode: bool,
     progress: Progress,
-) -> None:
-    """Examine what was found; write it and what is known of other folders, in order of the ids."""
+) -> dict[str, str]:
+    """Examine what was found; write it and what is known of other folders, in order of the ids.
+
+    Gives path and reason of what another run may find more of.
+    """
     others = _others(study, folder, contents)
     gone = others["reason"] == GONE
     named = named_apart(seen.found, others.loc[~gone, "recording"])
-    rows, measures = [], []
+    rows, measures, unknown = [], [], {}
     for done, found in enumerate(named):
         progress("probing", done, len(named))
-        row, measured = _examine(study, found, contents[study.relative(found.path)], decode)
+        sha256 = contents[study.relative(found.path)]
+        try:
+            row, measured = _examine(study, found, sha256, decode)
+        except DecoderError as error:
+            row, measured = left_out(found, study.relative(found.path), sha256, str(error))
+            unknown[row.path] = row.reason
         rows.append(row)
         measures.append(measured)
     progress("probing", len(named), len(named))
@@ -117,15 +130,25 @@ def _write_tables(
     table = pd.concat([new, others]).sort_values("recording", ignore_index=True)
     files.write_csv(study.quality_csv, quality.sort_values("recording", kind="stable"))
     write_recordings(study.recordings_csv, mark_duplicates(table))
+    return unknown
 
 
 def _examine(
     study: Study, found: Found, sha256: str, decode: bool
 ) -> tuple[Recording, pd.DataFrame]:
-    """Examine a recording, or take what was found when its content was examined before."""
+    """Examine a recording, or take what was found when its content was examined before.
+
+    Raises
+    ------
+    DecoderError
+        Another run may find something else.
+    """
+    settings = study.settings.encode
+    limits = Limits(settings.decoder_memory_mb, settings.decoder_wait_s)
+    look = partial(isolated.probe, limits=limits)
     if sha256 == NOTHING:
         # what could not be read now may be read another time
-        return examine(found, study.relative(found.path), sha256, decode)
+        return examine(found, study.relative(found.path), sha256, decode, look)
     cache = study.path / "cache" / "probes" / f"{sha256}{'' if decode else '-quick'}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(cache.read_text(encoding="utf-8"))
@@ -139,7 +162,9 @@ def _examine(
                 path=study.relative(found.path),
             )
             return row, quality.assign(recording=found.recording)
-    row, quality = examine(found, study.relative(found.path), sha256, decode)
+    row, quality = examine(found, study.relative(found.path), sha256, decode, look)
+    if _content(study, found.path) != sha256:
+        raise DecoderError(CHANGED)
     rows: list[list[Any]] = quality.to_numpy().tolist()
     content = {"version": __version__, "recording": asdict(row), "quality": rows}
     files.write_json(cache, content)

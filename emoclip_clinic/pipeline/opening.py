@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from emoclip_clinic import files, ratings, scales
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path
 from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import StageResult
+from emoclip_clinic.pipeline.spoken import turn_choice
 from emoclip_clinic.scan import scan
 from emoclip_clinic.segments import read_protocol
 from emoclip_clinic.settings import EncodeSettings, Settings, StudySettings, check_settings
@@ -26,6 +29,9 @@ def open_or_create(
     faces: str | None = None,
     protocol: str | None = None,
     pattern: str | None = None,
+    turns: str | None = None,
+    speaker: Sequence[str] | None = None,
+    sections: Sequence[str] | None = None,
 ) -> Study:
     """Open the study in `path`; where there is none, make one for the folder `recordings`.
 
@@ -47,7 +53,10 @@ def open_or_create(
     scan(recordings, pattern)
     if encoder not in (None, *ENCODERS):
         encoder = _as_seen_from(path, checkpoint_path(encoder))
-    given = {"encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern}
+    given: dict[str, Any] = {
+        "encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern,
+        "turns": turns, "speaker": tuple(speaker or ()), "sections": tuple(sections or ()),
+    }  # fmt: skip
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),
         encode=replace(EncodeSettings(), **{key: value for key, value in given.items() if value}),
@@ -56,6 +65,7 @@ def open_or_create(
         settings = replace(settings, study=replace(settings.study, seed=seed))
     check_settings(settings, "the options")
     read_protocol(settings.encode.protocol, path)
+    turn_choice(settings.encode)
     return Study.create(path, settings)
 
 

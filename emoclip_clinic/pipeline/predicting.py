@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -30,6 +31,7 @@ from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.study import Study
 from emoclip_clinic.training.described import best_described
 from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts
+from emoclip_clinic.turns import TurnChoice
 
 __all__ = ["predict"]
 
@@ -89,7 +91,7 @@ def predict(
     words = read_prompts(find_prompts(descriptions, study.path))
     model = load(model_dir)
     covariates = _covariates(study, model, covariates)
-    encoder, faces, protocol = _encoding(model_dir)
+    encoder, faces, protocol, turns = _encoding(model_dir)
     encoded = encode(
         study,
         folder,
@@ -100,6 +102,7 @@ def predict(
         device=device,
         weights=weights,
         progress=progress,
+        **_turns(study, turns),
     )
     recordings = require_recordings(study)
     usable = recordings[recordings["status"].eq("usable") & lies_in(study, recordings, folder)]
@@ -173,17 +176,30 @@ def _inputs(
     return Inputs.of_windows(table.vectors, table.segments["recording"].to_numpy(), covariates)
 
 
-def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol]:
-    """Read how the model's recordings were encoded: encoder, face finder, protocol."""
+def _turns(study: Study, turns: TurnChoice | None) -> dict[str, Any]:
+    """Ask for the model's sections, under the names that this study has for files and speaker."""
+    if turns is None:
+        return {"turns": "", "speaker": (), "sections": ()}
+    here = study.settings.encode
+    return {
+        "turns": here.turns or turns.pattern,
+        "speaker": here.speaker or turns.speaker,
+        "sections": turns.sections,
+    }
+
+
+def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol, TurnChoice | None]:
+    """Read how the model's recordings were encoded: encoder, face finder, protocol, turns."""
     try:
         how = json.loads((model_dir / ENCODING_JSON).read_text(encoding="utf-8"))
         limits = QualityLimits(**how["protocol"].pop("quality", {}))
         protocol = EncodingProtocol(**how["protocol"], quality=limits)
         encoder, faces = str(how["encoder"]), str(how["faces"])
+        turns = TurnChoice(**how["turns"]) if "turns" in how else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(
             f"{model_dir / ENCODING_JSON} is damaged. Run 'emoclip-clinic fit' again."
         ) from error
     # a checkpoint's path is relative to the study of the model: models/SCALE lies two folders in
     checkpoint = model_dir.absolute().parents[1] / encoder
-    return str(checkpoint) if checkpoint.is_file() else encoder, faces, protocol
+    return str(checkpoint) if checkpoint.is_file() else encoder, faces, protocol, turns

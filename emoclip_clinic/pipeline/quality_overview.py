@@ -45,14 +45,16 @@ def quality(study: Study, *, encoder: str | None = None) -> StageResult:
     windows = read_windows(study.features_dir(label))
     recordings = require_recordings(study).set_index("recording")
     left = remaining(windows, recordings["participant"])
+    lost = left_out_windows(segments)
     n_used = int(left["n_windows"].iloc[0])
+    n_windows = n_used + int(lost["n_windows"].sum())
     return StageResult(
         stage="quality",
-        message=f"{count(n_used)} of {count(len(windows))} windows are used.",
+        message=f"{count(n_used)} of {count(n_windows)} windows are used.",
         written=(segments_csv.with_name("quality_windows.csv"),),
-        summary={"n_windows": len(windows), "n_used": n_used, "limits": _plain(left)},
+        summary={"n_windows": n_windows, "n_used": n_used, "limits": _plain(left)},
         table=_shown(left[left["n_unknown"] < max(n_used, 1)]),
-        words=(*_unknown(left, n_used), *_reasons(segments), *_worst(windows)),
+        words=(*_unknown(left, n_used), *_reasons(lost), *_worst(windows)),
         next_command="emoclip-clinic quality --scale SCALE --measure MEASURE",
     )
 
@@ -83,11 +85,11 @@ def _unknown(left: pd.DataFrame, n_used: int) -> list[str]:
     return [f"not known in any window: {', '.join(names)}"] if len(names) else []
 
 
-def _reasons(segments: pd.DataFrame) -> list[str]:
+def _reasons(lost: pd.DataFrame) -> list[str]:
     return [
         f"left out, {row['reason']}: {count(row['n_windows'])} windows of "
         f"{count(row['n_recordings'])} recordings"
-        for row in left_out_windows(segments).to_dict("records")
+        for row in lost.to_dict("records")
     ]
 
 

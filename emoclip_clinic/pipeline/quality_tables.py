@@ -13,6 +13,7 @@ from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.quality import WINDOW_COLUMNS, general
 from emoclip_clinic.report.exports import dictionary
 from emoclip_clinic.resources import find, read_toml
+from emoclip_clinic.segments import OUTSIDE
 from emoclip_clinic.thresholds import remaining
 
 __all__ = ["left_out_windows", "read_windows", "windows_csv", "write_quality"]
@@ -99,9 +100,10 @@ def left_out_windows(segments: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     segments
-        segments.csv; a window's own value is left out of its reason.
+        segments.csv; a window's own value is left out of its reason, and what lies outside the
+        participant's turns is no window.
     """
-    lost = segments[segments["status"] == "excluded"]
+    lost = segments[segments["status"].eq("excluded") & segments["reason"].ne(OUTSIDE)]
     by_reason = lost.groupby(lost["reason"].map(general))["recording"]
     counts = by_reason.agg(["size", "nunique"]).reset_index()
     counts.columns = pd.Index(REASON_COLUMNS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,12 @@ import pandas as pd
 from emoclip_clinic import features
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import load_encoder
-from emoclip_clinic.errors import RecordingError, StudyError
+from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, quiet
+from emoclip_clinic.pipeline.spoken import Spoken, on_clock
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, plan
 from emoclip_clinic.study import digest
+from emoclip_clinic.video.decoder import Limits
 
 if TYPE_CHECKING:
     from emoclip_clinic.encoder.model import VideoEncoder
@@ -49,15 +51,18 @@ class Encoding:
     """Name of the folder of features."""
     encoder_sha256: str
     """Of the file of weights."""
+    limits: Limits = field(default_factory=Limits)
+    """What reading a recording may take."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What the features depend on, beside recording and weights."""
         return {"faces": self.faces, "protocol": asdict(self.protocol)}
 
-    def key(self, recording_sha256: str) -> str:
+    def key(self, recording_sha256: str, spoken: Spoken | None = None) -> str:
         """Hash all that a recording's features depend on."""
-        return digest([recording_sha256, self.encoder_sha256, self.settings])
+        turns = [[spoken.stretches, spoken.reason]] if spoken else []
+        return digest([recording_sha256, self.encoder_sha256, self.settings, *turns])
 
 
 @dataclass(frozen=True)
@@ -90,17 +95,25 @@ class RecordingEncoder:
     def __call__(
         self, row: Mapping[Any, Any], progress: Progress = quiet
     ) -> features.RecordingFeatures:
-        """Encode a recording; one that cannot be read gives what `failed` gives."""
+        """Encode a recording, or the turns that `row["turns"]` (`Spoken`) holds.
+
+        One that cannot be read, or has no turns, gives what `failed` gives.
+        """
         from emoclip_clinic.encoder.encode import encode_recording
-        from emoclip_clinic.video.probe import timestamps
-        from emoclip_clinic.video.reader import read_frames
+        from emoclip_clinic.video.isolated import read_frames, timestamps
 
         path, n_frames = self.study / row["path"], row["n_frames_decoded"]
+        n_known, limits = None if pd.isna(n_frames) else int(n_frames), self.encoding.limits
+        spoken = row.get("turns")
+        if spoken and spoken.reason:
+            return self.failed(row, spoken.reason)
         try:
-            times_s = timestamps(path, None if pd.isna(n_frames) else int(n_frames))
-            cut = plan(times_s, self.encoding.protocol)
+            times_s = timestamps(path, n_known, limits=limits)
+            if n_known not in (None, len(times_s)):
+                raise DecoderError(f"other frames decode than when it was examined; {AGAIN}")
+            cut = plan(times_s, self.encoding.protocol, spoken and on_clock(spoken, path, limits))
             return encode_recording(
-                enumerate(read_frames(path, cut.frames, times_s=times_s)),
+                enumerate(read_frames(path, cut.frames, times_s=times_s, limits=limits)),
                 cut,
                 self.model,
                 self.finder,
@@ -111,7 +124,9 @@ class RecordingEncoder:
                 progress=lambda done, total: progress("frames", done, total),
             )
         except RecordingError as error:
-            return self.failed(row, str(error))
+            # what could be read before may be read again: a drive was away
+            final = n_known is None and not isinstance(error, DecoderError)
+            return self.failed(row, str(error), final=final)
 
     def elsewhere(self, row: Mapping[Any, Any]) -> features.RecordingFeatures:
         """Encode a recording on a worker.
@@ -130,7 +145,9 @@ class RecordingEncoder:
         with _one_recording:
             return self(row)
 
-    def failed(self, row: Mapping[Any, Any], reason: str) -> features.RecordingFeatures:
+    def failed(
+        self, row: Mapping[Any, Any], reason: str, *, final: bool = True
+    ) -> features.RecordingFeatures:
         """Give no vectors, and a segment over the whole recording that says why."""
         name, stop_s = row["recording"], float(row["duration_s"])
         segment = (name, 0, 0.0, stop_s, 0, float("nan"), False, "excluded", reason)
@@ -141,4 +158,5 @@ class RecordingEncoder:
             segments=pd.DataFrame([segment], columns=list(SEGMENT_COLUMNS)),
             vectors=np.zeros((0, self.model.dim), np.float32),
             notice=self.model.notice,
+            final=final,
         )

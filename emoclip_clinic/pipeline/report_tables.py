@@ -34,6 +34,7 @@ from emoclip_clinic.report.checklists import FOLDER, read_checklist
 from emoclip_clinic.report.profiles import profile
 from emoclip_clinic.report.questions import QUESTIONS
 from emoclip_clinic.resources import names
+from emoclip_clinic.segments import OUTSIDE
 from emoclip_clinic.study import Study
 
 __all__ = ["gather", "quality_files", "question_files", "stale"]
@@ -227,7 +228,8 @@ def _exclusions(
 def _windows(segments: pd.DataFrame) -> pd.DataFrame:
     """Count the windows of each recording."""
     used = segments["status"].eq("used")
-    by_recording = segments.assign(n_used=used, n_excluded=~used).groupby("recording", sort=True)
+    left_out = ~used & segments["reason"].ne(OUTSIDE)
+    by_recording = segments.assign(n_used=used, n_excluded=left_out).groupby("recording", sort=True)
     return by_recording.agg(
         n_used=("n_used", "sum"),
         n_excluded=("n_excluded", "sum"),
@@ -287,6 +289,13 @@ def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str)
     }
     # what was done, where an option took the place of study.toml
     settings |= {"fit.cv": design["kind"], "encode.encoder": label}
+    turns = encoded.get("settings", {}).get("turns", {})
+    settings |= {
+        "encode.turns": turns.get("pattern", ""),
+        # what somebody is called may be their name
+        "encode.speaker": len(turns.get("speaker", ())),
+        "encode.sections": turns.get("sections", ()),
+    }
     return pdf.Methods(
         encoder=label,
         encoder_fingerprint=encoded.get("inputs", {}).get("encoder", ""),
@@ -294,6 +303,8 @@ def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str)
         frame_rate_hz=protocol.get("rate_hz"),
         window_frames=protocol.get("window_frames"),
         window_stride_frames=protocol.get("stride_frames"),
+        turns=bool(turns) and bool(turns["speaker"] or not turns["sections"]),
+        sections=", ".join(turns.get("sections", ())),
         face_finder=FACE_FINDERS.get(encoded.get("settings", {}).get("faces", ""), ""),
         face_minimum_fraction=protocol.get("min_face_fraction"),
         pooling=POOLINGS[recipe.pooling].label,

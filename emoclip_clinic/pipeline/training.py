@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from emoclip_clinic import __version__, files
 from emoclip_clinic.encoder import load_encoder
@@ -22,6 +21,9 @@ from emoclip_clinic.pipeline.embeddings import refuse_many
 from emoclip_clinic.pipeline.examined import examine_clips
 from emoclip_clinic.pipeline.frame_cache import CachedFrames
 from emoclip_clinic.pipeline.stopping import asked_to_stop
+from emoclip_clinic.pipeline.tensorboard import tensorboard
+from emoclip_clinic.pipeline.trained import trained
+from emoclip_clinic.pipeline.training_cost import tell_cost
 from emoclip_clinic.pipeline.training_data import (
     Captioned,
     captioned,
@@ -29,8 +31,6 @@ from emoclip_clinic.pipeline.training_data import (
     read_training,
 )
 from emoclip_clinic.pipeline.windows import looker, window_reader
-from emoclip_clinic.rating_cells import counted
-from emoclip_clinic.report.numbers import number
 from emoclip_clinic.scan import safe_id
 from emoclip_clinic.study import digest
 from emoclip_clinic.training.clips import Clips, FeatureClips, FrameClips, ReadWindow
@@ -138,23 +138,28 @@ def train(
             trainer = work.trainer(data)
             work.go_on(trainer, data)
             begun, last = trainer.step, time.monotonic()
-            for step in trainer.run():
-                watch(step)
-                if step.validation and step.validation[-1]:
-                    work.write_model(trainer)
-                stop = ranks.any(stopping.asked)
-                if stop or time.monotonic() - last >= 60 * options.save_minutes:
-                    work.write_state(trainer)
-                    last = time.monotonic()
-                if stop and step.number < step.n_steps:
-                    raise KeyboardInterrupt
+            with work.shown(trainer) as note:
+                for step in trainer.run():
+                    watch(step)
+                    note(step)
+                    if step.validation and step.validation[-1]:
+                        work.write_model(trainer)
+                    stop = ranks.any(stopping.asked)
+                    if stop or time.monotonic() - last >= 60 * options.save_minutes:
+                        work.write_state(trainer)
+                        last = time.monotonic()
+                    if stop and step.number < step.n_steps:
+                        raise KeyboardInterrupt
             if trainer.step > begun:
                 work.write_state(trainer)
             if not trainer.validations:
                 work.write_model(trainer)
             ranks.wait()
     left_out = pd.concat([dataset.exclusions, left_out], ignore_index=True)
-    result = work.result(trainer, data, left_out, (*dataset.notes, *work.notes))
+    if ranks.first:
+        files.write_csv(folder / "exclusions.csv", left_out)
+        files.write_json(folder / "recipe.json", asdict(recipe))
+    result = trained(trainer, work.model_path, left_out, dataset.notes)
     return replace(result, fresh=trainer.step == begun)
 
 
@@ -184,7 +189,6 @@ class _Work:
     say: Callable[[str], None]
     start: VideoEncoder | None
     model: VideoEncoder
-    notes: list[str] = field(default_factory=list)
     key: dict[str, str | int | float | bool] = field(default_factory=dict)
 
     @property
@@ -239,6 +243,12 @@ class _Work:
         if 0 < trainer.step < trainer.n_steps:
             self.say(f"Goes on after step {trainer.step} of {trainer.n_steps}.")
 
+    def shown(self, trainer: Trainer) -> AbstractContextManager[Watch]:
+        """Open what writes for TensorBoard, in the first process."""
+        if not self.ranks.first or trainer.step == trainer.n_steps:
+            return nullcontext(lambda step: None)
+        return tensorboard(self.folder / "tensorboard", trainer.step)
+
     def write_state(self, trainer: Trainer) -> None:
         """Write the state to go on from, and what was measured so far."""
         if not self.ranks.first:
@@ -275,51 +285,6 @@ class _Work:
             },
         )
 
-    def result(
-        self, trainer: Trainer, data: Captioned, left_out: pd.DataFrame, notes: Iterable[str]
-    ) -> StageResult:
-        """Say what was learned."""
-        if self.ranks.first:
-            files.write_csv(self.folder / "exclusions.csv", left_out)
-            files.write_json(self.folder / "recipe.json", asdict(self.recipe))
-        best = [row for row in trainer.validations if row[-1]]
-        chosen = dict(zip(VALIDATION_COLUMNS, best[-1], strict=True)) if best else {}
-        last = dict(zip(STEP_COLUMNS, trainer.rows[-1], strict=True))
-        words = (
-            (
-                f"Epoch {chosen['epoch']:.0f} was best by {self.recipe.validation.best_by} on "
-                f"{counted(len(data.validation), 'clip')} held out: loss {number(chosen['loss'])}, "
-                f"own text nearest {number(100 * chosen['recall'], 0)} %.",
-            )
-            if best
-            else ("No clip was held out, so the last epoch was kept.",)
-        )
-        return StageResult(
-            stage="train",
-            message=f"{counted(len(data.training), 'clip')}, {trainer.n_steps} steps.",
-            written=tuple(
-                path
-                for path in (
-                    self.model_path,
-                    self.folder / "steps.csv",
-                    self.folder / "validation.csv",
-                )
-                if path.is_file()
-            ),
-            exclusions=left_out,
-            notes=tuple(notes),
-            summary={
-                "n_clips": len(data.training),
-                "n_validation": len(data.validation),
-                "n_steps": trainer.n_steps,
-                "last": last,
-                "best": chosen,
-                "encoder": str(self.model_path),
-            },
-            words=words,
-            next_command=f"emoclip-clinic zeroshot DATASET --encoder {self.model_path}",
-        )
-
     def _words(self) -> PromptSet | None:
         if self.recipe.texts == "captions":
             return None
@@ -329,10 +294,10 @@ class _Work:
         paths = [Path(path) for path in data.clips["path"]]
         n_frames = len(paths) * self.recipe.clips.n_frames
         if not self.recipe.caches_frames:
-            self._tell_cost(n_frames * self.recipe.epochs * CPU_SHARE)
+            tell_cost(self.model, n_frames * self.recipe.epochs * CPU_SHARE, self.say)
             return FrameClips(paths, read, self.model, self.recipe, self.options.threads)
         variants = 1 if self.recipe.augment.off else self.recipe.augment.variants
-        self._tell_cost(n_frames * variants)
+        tell_cost(self.model, n_frames * variants, self.say)
         kept = self.folder / "frames"
         parts = [
             CachedFrames(kept / name, [(int(one), paths[one]) for one in numbers], ways)
@@ -346,24 +311,6 @@ class _Work:
             part.make(self.model, self.recipe, read, self.progress, self.ranks, origin)
         apart = set(data.validation.tolist())
         return FeatureClips(lambda clip, one: parts[clip in apart](clip, one))
-
-    def _tell_cost(self, n_frames: int) -> None:
-        """Say how long the image tower will work without a GPU, from a few frames."""
-        if self.model.device.type != "cpu":
-            return
-        size = self.model.image_size
-        pixels = torch.zeros(8, 3, size, size)
-        with torch.inference_mode():
-            self.model.encode_frames(pixels)
-            start = time.perf_counter()
-            self.model.encode_frames(pixels)
-        hours = n_frames * (time.perf_counter() - start) / len(pixels) / 3600
-        if hours > 1 / 60:
-            shown = f"{number(hours, 1)} hours" if hours > 1 else f"{number(60 * hours, 0)} minutes"
-            self.say(
-                f"There is no GPU here: the image tower needs about {shown} for the frames of "
-                "this training. Stopped at any moment, the same command goes on."
-            )
 
 
 def _start(recipe: Recipe, weights: Path | None) -> VideoEncoder | None:

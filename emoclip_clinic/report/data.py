@@ -67,6 +67,10 @@ class Methods:
     """Frames in a window."""
     window_stride_frames: int | None = None
     """Sampled frames from the start of a window to the start of the next."""
+    turns: bool = False
+    """Whether only the participant's speech turns were encoded."""
+    sections: str = ""
+    """The parts of the interview that were encoded; empty: not chosen by parts."""
     face_finder: str = ""
     """How faces were found, in words ("YuNet"); empty: the recordings are face crops."""
     face_minimum_fraction: float | None = None

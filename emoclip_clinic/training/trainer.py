@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emoclip_clinic.encoder.model import VideoEncoder
+from emoclip_clinic.encoder.model import PRECISIONS, VideoEncoder
 from emoclip_clinic.errors import EncoderError, TooFewError
 from emoclip_clinic.training.clips import Clip, Clips
 from emoclip_clinic.training.contrastive import Part, backward, contrastive_loss
@@ -30,7 +30,6 @@ __all__ = ["STEP_COLUMNS", "VALIDATION_COLUMNS", "Material", "Step", "Trainer"]
 
 # CLIP's: a larger scale only sharpens what is already decided
 LOGIT_SCALE_MAX = math.log(100)
-TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 LEAST_SCALE = 1.0
 """Where the gradient scaler of fp16 falls below it, numbers are not small but broken."""
 TEXT_BATCH = 64
@@ -125,7 +124,7 @@ class Trainer:
         kind = model.device.type
         self.scaler = torch.amp.GradScaler(kind, enabled=recipe.precision == "fp16")
         self._autocast = partial(
-            torch.autocast, kind, TYPES[recipe.precision], enabled=recipe.precision != "fp32"
+            torch.autocast, kind, PRECISIONS[recipe.precision], enabled=recipe.precision != "fp32"
         )
         self._embedded_texts = None if recipe.tune.text else self._embed_texts()
         self.step = 0

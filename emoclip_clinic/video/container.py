@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError
+from emoclip_clinic.video.memory import refuse_if_short
 
-__all__ = ["Tally", "decode_frames", "open_video", "packets", "rotation_deg"]
+__all__ = ["Tally", "decode_frames", "films", "open_video", "packets"]
 
 # only containers that hold recordings: a playlist that calls itself .mp4 must not open other files
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,asf,flv,ogg"
 SIGNATURES = {"mp4 or mov": (4, b"ftyp"), "matroska": (0, b"\x1a\x45\xdf\xa3"), "avi": (8, b"AVI ")}
+
+
+def _nobody_waits() -> None: ...
+
+
+pulse: Callable[[], None] = _nobody_waits
+"""Called for each packet: a process that decodes for another says by it that it goes on."""
 
 
 @dataclass
@@ -37,7 +45,9 @@ class Tally:
 
 @contextlib.contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and choose its first video stream that is not a cover picture.
+    """Open a file and choose the video stream that a player shows; no cover picture.
+
+    Of several it is the one marked as the default, else the largest, else the first.
 
     Raises
     ------
@@ -53,20 +63,31 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "file"},
         )
     except av.error.FFmpegError as error:
+        refuse_if_short()
         raise RecordingError(_why_not(path)) from error
     with container:
-        pictures = av.stream.Disposition.attached_pic
-        streams = [
-            stream for stream in container.streams.video if not stream.disposition & pictures
-        ]
+        streams = films(container)
         if not streams:
             sound = " (audio only)" if container.streams.audio else ""
             raise RecordingError(f"no video stream{sound}")
-        if streams[0].codec_context is None:
+        stream = max(streams, key=_prominence)
+        if stream.codec_context is None:
             raise RecordingError("no decoder for its codec")
         # threads by frame: which frames of a damaged file decode would depend on the cores
-        streams[0].thread_type = "SLICE"
-        yield container, streams[0]
+        stream.thread_type = "SLICE"
+        yield container, stream
+
+
+def films(container: InputContainer) -> list[VideoStream]:
+    """List the video streams but those of a cover picture."""
+    covers = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & covers]
+
+
+def _prominence(stream: VideoStream) -> tuple[bool, int]:
+    is_default = bool(stream.disposition & av.stream.Disposition.default)
+    known = stream.codec_context is not None
+    return is_default, stream.width * stream.height if known else 0
 
 
 def _check_file(path: Path) -> None:
@@ -80,6 +101,18 @@ def _check_file(path: Path) -> None:
         raise RecordingError(f"the file cannot be opened: {error.strerror}") from error
     if empty:
         raise RecordingError("empty file (zero bytes)")
+
+
+def _check_there(path: Path) -> None:
+    """Tell the end of a file from that of its drive, which FFmpeg does not always tell."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            file.read(1)
+    except OSError as error:
+        raise DecoderError(
+            f"the file cannot be read any more: {error.strerror}; {AGAIN}"
+        ) from error
 
 
 def _why_not(path: Path) -> str:
@@ -102,15 +135,18 @@ def packets(
             packet = next(source)
         except (StopIteration, IndexError):
             # PyAV's own flushing trips over streams that appear late in an MPEG-TS
-            return
+            break
         except av.error.FFmpegError:
+            refuse_if_short(stream.width, stream.height)
             tally.damage_s.append(place_s)
-            return
+            break
+        pulse()
         # an empty packet is a dropped frame or PyAV's flushing
         if packet.size:
             place_s = place_s if packet.pts is None else float(packet.pts * packet.time_base)
             tally.n_hidden += packet.is_discard
             yield packet
+    _check_there(Path(container.name))
 
 
 def decode_frames(
@@ -126,21 +162,7 @@ def decode_frames(
         try:
             frames = stream.decode(packet)
         except av.error.FFmpegError:
+            refuse_if_short(stream.width, stream.height)
             tally.damage_s.append(place_s)
         else:
             yield from frames
-
-
-def rotation_deg(frame: VideoFrame, stream: VideoStream) -> int:
-    """Give the clockwise turn that shows the picture upright: 0, 90, 180 or 270.
-
-    From the display matrix; else from the `rotate` tag that older files have. Other angles are
-    rounded to a quarter turn.
-    """
-    # FFmpeg counts the matrix's angle anticlockwise
-    degrees = -float(frame.rotation)
-    tags = {name.lower(): value for name, value in stream.metadata.items()}
-    tag = tags.get("rotate", "")
-    if degrees == 0 and tag.lstrip("-").isdecimal():
-        degrees = float(tag)
-    return int(np.round(degrees / 90)) * 90 % 360

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.errors import DecoderError, RecordingError
 from emoclip_clinic.recordings import Recording
 from emoclip_clinic.scan import Found
+from emoclip_clinic.video.picture import MAX_ASPECT
 from emoclip_clinic.video.probe import Probe, probe
 
-__all__ = ["QUALITY_COLUMNS", "examine", "quality"]
+__all__ = ["QUALITY_COLUMNS", "examine", "left_out", "quality"]
 
 QUALITY_COLUMNS = ("recording", "measure", "value", "unit", "flag", "note")
 
@@ -24,6 +27,8 @@ MIN_RATE_HZ = 2 * 6.25
 """Below, the frame nearest to a sample can be more than 40 ms away from it."""
 MAX_GAP_S = 3 / 6.25
 """Longer, three samples in a row would show the same frame."""
+MAX_LATE_S = 0.25
+"""More than what lies between the starts of sound and picture, or the order of frames takes."""
 MIN_SHORT_SIDE = 240
 """Below, a face that fills a third of the picture has less than 80 pixels."""
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 40.0, 220.0
@@ -33,7 +38,11 @@ MIN_SHARPNESS = 10.0
 
 
 def examine(
-    found: Found, path: str, sha256: str, decode: bool = True
+    found: Found,
+    path: str,
+    sha256: str,
+    decode: bool = True,
+    look: Callable[[Path, bool], Probe] = probe,
 ) -> tuple[Recording, pd.DataFrame]:
     """Probe one recording; what is wrong with it is in the result, never an error.
 
@@ -47,6 +56,8 @@ def examine(
         Of its content.
     decode
         As `probe`.
+    look
+        Looks into the file: `probe`, or `isolated.probe`.
 
     Returns
     -------
@@ -54,18 +65,20 @@ def examine(
         "usable", or "excluded" with the reason.
     pandas.DataFrame
         As `quality`; no rows if it is excluded.
+
+    Raises
+    ------
+    DecoderError
+        `look` did not come to its end: another run may.
     """
-    size_bytes = found.path.stat().st_size if found.path.is_file() else 0
-    row = Recording(
-        found.recording, found.participant, found.session, path, sha256, size_bytes=size_bytes
-    )
     try:
-        facts = probe(found.path, decode)
+        facts = look(found.path, decode)
+    except DecoderError:
+        raise
     except RecordingError as error:
-        nothing = pd.DataFrame(columns=list(QUALITY_COLUMNS))
-        return replace(row, status="excluded", reason=str(error)), nothing
+        return left_out(found, path, sha256, str(error))
     row = replace(
-        row,
+        _row(found, path, sha256),
         container=facts.container,
         codec=facts.codec,
         width=facts.width,
@@ -79,6 +92,21 @@ def examine(
         has_audio=facts.has_audio,
     )
     return row, quality(found.recording, facts)
+
+
+def left_out(found: Found, path: str, sha256: str, reason: str) -> tuple[Recording, pd.DataFrame]:
+    """Give what `examine` gives of a recording that is excluded."""
+    row = replace(_row(found, path, sha256), status="excluded", reason=reason)
+    return row, pd.DataFrame(columns=list(QUALITY_COLUMNS))
+
+
+def _row(found: Found, path: str, sha256: str) -> Recording:
+    size_bytes = 0
+    with contextlib.suppress(OSError):
+        size_bytes = found.path.stat().st_size if found.path.is_file() else 0
+    return Recording(
+        found.recording, found.participant, found.session, path, sha256, size_bytes=size_bytes
+    )
 
 
 def quality(recording: str, facts: Probe) -> pd.DataFrame:
@@ -112,6 +140,8 @@ def _completeness(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     gap_s, gap_at_s = gaps_s.max(), facts.times_s[gaps_s.argmax()]
     note = f"the same picture for {gap_s:.1f} s from {gap_at_s:.1f} s on"
     yield "longest_gap", gap_s, "s", note if gap_s > MAX_GAP_S else ""
+    note = "times count from the first picture: those of a player are so much later"
+    yield "late_start", facts.start_s, "s", note if facts.start_s > MAX_LATE_S else ""
     note = "shorter than a window of 32 frames at 6.25 Hz"
     yield "duration", facts.duration_s, "s", note if facts.duration_s < MIN_DURATION_S else ""
     note = f"less than {MIN_RATE_HZ} frames a second: the nearest frame can be far from a sample"
@@ -130,8 +160,13 @@ def _picture(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     short_side = min(facts.width, facts.height)
     note = f"short side below {MIN_SHORT_SIDE} pixels: faces are small"
     yield "short_side", short_side, "pixels", note if short_side < MIN_SHORT_SIDE else ""
-    note = "pixels are not square: faces are stretched" if facts.pixel_aspect != 1 else ""
-    yield "pixel_aspect", facts.pixel_aspect, "ratio", note
+    absurd = not 1 / MAX_ASPECT <= facts.pixel_aspect <= MAX_ASPECT
+    note = "no camera has such pixels: they are taken for square"
+    yield "pixel_aspect", facts.pixel_aspect, "ratio", note if absurd else ""
+    note = "several pictures in one file: the default or the largest is read"
+    yield "video_streams", facts.n_streams, "streams", note if facts.n_streams > 1 else ""
+    note = "high dynamic range: its colours are read paler than they were"
+    yield "hdr", facts.hdr, "0 or 1", note if facts.hdr else ""
     note = "interlaced: moving edges are combed" if facts.interlaced_share else ""
     yield "interlaced", facts.interlaced_share, "share", note
     note = "dark" if facts.brightness < MIN_BRIGHTNESS else ""

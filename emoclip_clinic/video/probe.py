@@ -14,7 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emoclip_clinic.errors import RecordingError
-from emoclip_clinic.video.container import Tally, decode_frames, open_video, packets, rotation_deg
+from emoclip_clinic.video.container import Tally, decode_frames, films, open_video, packets
+from emoclip_clinic.video.picture import is_hdr, rotation_deg, shown_size
 
 __all__ = ["Probe", "is_variable_rate", "probe", "timestamps"]
 
@@ -40,13 +41,19 @@ class Probe:
     """FFmpeg's name for the family: "mov" (MP4 too), "matroska" (WebM too), "avi", "mpegts"."""
     codec: str
     width: int
-    """Pixels as displayed, after rotation; pixels that are not square are not stretched."""
+    """As displayed: in square pixels, after rotation."""
     height: int
     rotation_deg: int
     """Clockwise turn from the stored to the displayed picture: 0, 90, 180 or 270."""
     pixel_aspect: float
     """Width of a stored pixel over its height; 1 is square."""
     has_audio: bool
+    n_streams: int
+    """Video streams; of several, the one marked as the default or the largest is read."""
+    hdr: bool
+    """Whether it has a high dynamic range (PQ or HLG)."""
+    start_s: float
+    """The first frame that decodes, after the start of the file as a player counts it."""
     duration_s: float
     """From the first frame to the last, and one median interval more."""
     n_frames_header: int | None
@@ -111,6 +118,9 @@ def probe(path: Path, decode: bool = True) -> Probe:
         rotation_deg=walk.rotation_deg,
         pixel_aspect=header.pixel_aspect,
         has_audio=header.has_audio,
+        n_streams=header.n_streams,
+        hdr=header.hdr,
+        start_s=max(0.0, float(own_s[0]) - header.start_s) if timed else 0.0,
         duration_s=duration_s,
         n_frames_header=header.n_frames or None,
         n_frames_hidden=walk.tally.n_hidden,
@@ -189,8 +199,11 @@ class _Header:
     codec: str
     pixel_aspect: float
     has_audio: bool
+    n_streams: int
+    hdr: bool
     rate_hz: float
     n_frames: int
+    start_s: float
     duration_s: float
 
 
@@ -200,9 +213,12 @@ def _read_header(container: InputContainer, stream: VideoStream) -> _Header:
         codec=stream.codec_context.codec.canonical_name,
         pixel_aspect=float(stream.sample_aspect_ratio or 1),
         has_audio=bool(container.streams.audio),
+        n_streams=len(films(container)),
+        hdr=is_hdr(stream),
         rate_hz=float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE_HZ),
         # AVI counts the ticks of its clock, those of dropped frames too
         n_frames=stream.frames if container.format.name != "avi" else 0,
+        start_s=(container.start_time or 0) / av.time_base,
         duration_s=(container.duration or 0) / av.time_base,
     )
 
@@ -236,7 +252,7 @@ def _walk(container: InputContainer, stream: VideoStream, whole: bool) -> _Walk:
     next_glance_s = -np.inf
     for frame in decode_frames(container, stream, walk.tally):
         if not walk.times_s:
-            walk.width, walk.height = frame.width, frame.height
+            walk.width, walk.height = shown_size(frame, stream)
             walk.rotation_deg = rotation_deg(frame, stream)
         # the clock is the stream's: frames that leave the decoder last do not know it
         time_s = np.nan if frame.pts is None else float(frame.pts * clock)

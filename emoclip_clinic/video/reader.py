@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from emoclip_clinic.errors import RecordingError, SettingsError
-from emoclip_clinic.video.container import decode_frames, open_video, rotation_deg
+from emoclip_clinic.video.container import decode_frames, films, open_video
+from emoclip_clinic.video.picture import upright
 from emoclip_clinic.video.probe import timestamps
 
 try:
@@ -82,7 +81,7 @@ def read_frames(
     Yields
     ------
     numpy.ndarray
-        uint8 (height, width, 3), RGB, as displayed, after rotation.
+        uint8 (height, width, 3), RGB, as displayed: its pixels square, after rotation.
 
     Raises
     ------
@@ -128,12 +127,7 @@ def _read_pyav(path: Path, wanted: npt.NDArray[np.int64]) -> Iterator[Frame]:
                     break
             else:
                 raise RecordingError(f"frame {index} is wanted, but the last is {n_frames}")
-            yield _upright(frame, stream)
-
-
-def _upright(frame: VideoFrame, stream: VideoStream) -> Frame:
-    quarters = rotation_deg(frame, stream) // 90
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), -quarters), np.uint8)
+            yield upright(frame, stream)
 
 
 def _read_decord(
@@ -161,12 +155,24 @@ def _first_frame(path: Path, n_frames: int) -> Frame:
     """Read the first frame, and refuse what shows that decord must not even open the file."""
     with open_video(path) as (container, stream):
         frame = next(decode_frames(container, stream))
-        first = _upright(frame, stream)
+        first = upright(frame, stream)
+        n_streams = len(films(container))
     if frame.format.components[0].bits > 8:
         raise _UnfitError("it converts more than 8 bits otherwise")
+    if n_streams > 1:
+        raise _UnfitError("it may choose another one of its pictures")
     if n_frames * first.nbytes > AHEAD_BYTES:
         raise _UnfitError("it would decode ahead of what is used, up to the whole recording")
+    if _changes_size(path):
+        raise _UnfitError("it gives every frame the size of the first")
     return first
+
+
+def _changes_size(path: Path) -> bool:
+    """Whether key frames differ in size: video calls change it with their connection."""
+    with open_video(path) as (container, stream):
+        stream.codec_context.skip_frame = "NONKEY"
+        return len({(one.width, one.height) for one in decode_frames(container, stream)}) > 1
 
 
 def _check_fit(reader: Any, first: Frame, truth: Frame, times_s: FloatArray) -> None:

@@ -63,6 +63,10 @@ def _features(context: Context) -> list[str]:
             seconds=number(facts.window_frames / facts.frame_rate_hz, 2),
             stride=facts.window_stride_frames,
         )  # fmt: skip
+    if facts.turns:
+        sentences += _say(context, "turns")
+    if facts.sections:
+        sentences += _say(context, "sections", sections=facts.sections)
     if facts.face_finder:
         sentences += _say(context, "faces", finder=facts.face_finder,
                           share=None if facts.face_minimum_fraction is None

@@ -1,0 +1,124 @@
+"""Encoding a recording end to end, over decoding alone and the encoder alone; prints JSON.
+
+Frames a second are sampled ones. The towers of full size have random weights: speed does not depend
+on them. Faces are not looked for, so that the figure is of decoding and the encoder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.decoding_speed import film
+from emoclip_clinic.encoder import load_encoder
+from emoclip_clinic.encoder.encode import encode_recording
+from emoclip_clinic.encoder.model import VideoEncoder
+from emoclip_clinic.segments import plan, read_protocol
+from emoclip_clinic.video import isolated, reader
+from emoclip_clinic.video.faces import WholeFrame
+from emoclip_clinic.video.probe import timestamps
+
+PROTOCOL = read_protocol("emoclip")
+N_SHORT = 50
+HELD = 32
+"""Frames that are encoded over and over where nothing is decoded."""
+
+Read = Callable[[], Iterable[Any]]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def speeds(path: Path, encoder: VideoEncoder, repeats: int) -> dict[str, float]:
+    """Count sampled frames a second: the best of several runs, since other work only slows."""
+    times_s = timestamps(path)
+    cut = plan(times_s, PROTOCOL)
+
+    def elsewhere() -> Iterator[Any]:
+        return isolated.read_frames(path, cut.frames, times_s=times_s)
+
+    def here() -> Iterator[Any]:
+        return reader.read_frames(path, cut.frames, times_s=times_s)
+
+    held = list(reader.read_frames(path, cut.frames[:HELD]))
+
+    def encode(read: Read) -> None:
+        encode_recording(enumerate(read()), cut, encoder, WholeFrame(), PROTOCOL, recording="a")
+
+    works: dict[str, Callable[[], object]] = {
+        "decoder_alone": lambda: [None for _ in elsewhere()],
+        "encoder_alone": lambda: encode(lambda: (held[n % HELD] for n in range(len(cut.frames)))),
+        "end_to_end": lambda: encode(elsewhere),
+        "end_to_end_without_process": lambda: encode(here),
+    }
+    encode(elsewhere)
+    best = {
+        name: len(cut.frames) / min(seconds(work) for _ in range(repeats))
+        for name, work in works.items()
+    }
+    slower = min(best["decoder_alone"], best["encoder_alone"])
+    rounded = {name: round(value, 1) for name, value in best.items()}
+    return {**rounded, "share_of_the_slower": round(best["end_to_end"] / slower, 3)}
+
+
+def overhead_ms(folder: Path) -> float:
+    """Give what the process costs a short recording, its start not counted."""
+    path = folder / "short.mp4"
+    film(path, 10, 96, 128)
+
+    def read(video: Any) -> None:
+        for _ in range(N_SHORT):
+            times_s = video.timestamps(path)
+            for _ in video.read_frames(path, np.arange(len(times_s)), times_s=times_s):
+                pass
+
+    class Here:
+        timestamps = staticmethod(timestamps)
+        read_frames = staticmethod(reader.read_frames)
+
+    read(isolated)
+    read(Here)
+    return round(
+        1000 * (seconds(lambda: read(isolated)) - seconds(lambda: read(Here))) / N_SHORT, 2
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=600, help="of 720p at 25 Hz")
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    encoders = {
+        "emoclip-demo": load_encoder("emoclip-demo", device="cpu"),
+        "emoclip": VideoEncoder(),
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "film.mp4"
+        film(path, given.frames, 720, 1280)
+        result = {
+            "benchmark": "end_to_end",
+            "source_frames": given.frames,
+            "threads": torch.get_num_threads(),
+            "overhead_a_recording_ms": overhead_ms(folder),
+            "frames_per_second": {
+                name: speeds(path, encoder.eval(), given.repeats)
+                for name, encoder in encoders.items()
+            },
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Tables of turns: CSV or TSV with headings, BIDS events, the exports of ELAN.
+
+Source of BIDS events: Brain Imaging Data Structure 1.10, "Events" (onset, duration, trial_type).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+
+from emoclip_clinic.errors import TurnsError
+from emoclip_clinic.turns import Turn, make_turn
+
+__all__ = ["read"]
+
+START, STOP, DURATION = ("start", "onset", "begin"), ("stop", "end", "offset"), ("duration",)
+SPEAKER, SECTION, RECORDING = ("speaker", "tier", "role"), ("section", "part"), ("recording",)
+EVENT = ("trial_type", "event_type")
+"""One column of BIDS events: it stands for the speaker and the section where no other does."""
+MISSING = frozenset({"", "n/a", "na", "nan"})
+TIME = re.compile(
+    r"(?P<what>start|onset|begin|stop|end|offset|duration)([_ ]time)?"
+    r"([ _-]+(?P<unit>s|sec|seconds|ss\.msec|hh:mm:ss\.ms|ms|msec|milliseconds))?"
+)
+UNITS_S = {"ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3}
+CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class _Times:
+    """The column of a time, and its unit."""
+
+    column: int
+    unit_s: float
+
+
+def read(text: str) -> list[Turn]:
+    """Read a table with a heading for start and for stop or duration.
+
+    Raises
+    ------
+    TurnsError
+        A column is missing, or a cell is no time; the message has the row.
+    """
+    header, rows = _cut(text)
+    start, stop, duration = (_times(header, names) for names in (START, STOP, DURATION))
+    if start is None or (stop is None and duration is None):
+        raise TurnsError(
+            f"its headings are {', '.join(header) or 'missing'}; needed are start_s and stop_s (or "
+            "duration_s), in seconds, or start_ms and stop_ms. Name the columns so."
+        )
+    speaker = _column(header, SPEAKER + EVENT)
+    section = _column(header, SECTION + EVENT)
+    recording = _column(header, RECORDING)
+    turns = []
+    for number, row in rows:
+        place = f"row {number}"
+        began = _time(row, start, place)
+        if began is None:
+            raise TurnsError(f"{place} has no start. Give every row one.")
+        turns.append(
+            make_turn(
+                began,
+                _stop(row, began, stop, duration, place),
+                place,
+                speaker=_cell(row, speaker),
+                section=_cell(row, section),
+                recording=_cell(row, recording),
+            )
+        )
+    return turns
+
+
+def _cut(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise TurnsError(f"it cannot be cut into cells ({error}).") from error
+    rows = [(n, [cell.strip() for cell in row]) for n, row in enumerate(lines, start=1)]
+    header = [name.casefold() for name in rows[0][1]] if rows else []
+    rows = [(n, row) for n, row in rows[1:] if any(row)]
+    for number, row in rows:
+        if len(row) < len(header) or any(row[len(header) :]):
+            raise TurnsError(
+                f"row {number} has {len(row)} cells, the header has {len(header)}. Each row needs "
+                "a cell for every heading; decimals take a point."
+            )
+    return header, rows
+
+
+def _times(header: list[str], names: tuple[str, ...]) -> _Times | None:
+    for column, heading in enumerate(header):
+        found = TIME.fullmatch(heading)
+        if found and found["what"] in names:
+            return _Times(column, UNITS_S.get(found["unit"] or "", 1.0))
+    return None
+
+
+def _column(header: list[str], names: tuple[str, ...]) -> int | None:
+    return next((header.index(name) for name in names if name in header), None)
+
+
+def _cell(row: list[str], column: int | None) -> str:
+    cell = "" if column is None else row[column]
+    return "" if cell.casefold() in MISSING else cell
+
+
+def _time(row: list[str], times: _Times, place: str) -> float | None:
+    """Read seconds; None where the cell says that there is no value."""
+    cell = row[times.column]
+    clock = CLOCK.fullmatch(cell)
+    if cell.casefold() in MISSING:
+        return None
+    if clock:
+        hours, minutes, seconds = clock.groups()
+        return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds)
+    if not NUMBER.fullmatch(cell):
+        raise TurnsError(
+            f"{place}: {cell!r} is no time. Allowed are numbers with a decimal point, and "
+            "hh:mm:ss.sss."
+        )
+    return float(cell) * times.unit_s
+
+
+def _stop(
+    row: list[str], start_s: float, stop: _Times | None, duration: _Times | None, place: str
+) -> float:
+    """Give the stop; the start where there is none: an event without a duration."""
+    if stop is not None:
+        value = _time(row, stop, place)
+        return start_s if value is None else value
+    lasts_s = None if duration is None else _time(row, duration, place)
+    return start_s + (lasts_s or 0.0)

@@ -1,0 +1,54 @@
+"""A frame as it is meant to be seen: its pixels square, its top up."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+__all__ = ["MAX_ASPECT", "is_hdr", "rotation_deg", "shown_size", "upright"]
+
+Frame = npt.NDArray[np.uint8]
+
+MAX_ASPECT = 4
+"""No camera has pixels so wide or so high: a damaged header says so, and is not followed."""
+HDR_TRANSFERS = (16, 18)
+"""PQ and HLG, as ITU-T H.273 numbers the transfer characteristics."""
+
+
+def upright(frame: VideoFrame, stream: VideoStream) -> Frame:
+    """Give a frame's pixels as shown: uint8 (height, width, 3), RGB."""
+    width, height = shown_size(frame, stream)
+    if (width, height) != (frame.width, frame.height):
+        frame = frame.reformat(width, height, "rgb24")
+    quarters = rotation_deg(frame, stream) // 90
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), -quarters), np.uint8)
+
+
+def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Give width and height with square pixels, before any turn; neither side becomes smaller."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    if not 1 / MAX_ASPECT <= aspect <= MAX_ASPECT:
+        aspect = 1
+    return round(frame.width * max(aspect, 1)), round(frame.height / min(aspect, 1))
+
+
+def rotation_deg(frame: VideoFrame, stream: VideoStream) -> int:
+    """Give the clockwise turn that shows the picture upright: 0, 90, 180 or 270.
+
+    From the display matrix; else from the `rotate` tag that older files have. Other angles are
+    rounded to a quarter turn.
+    """
+    # FFmpeg counts the matrix's angle anticlockwise
+    degrees = -float(frame.rotation)
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    tag = tags.get("rotate", "")
+    if degrees == 0 and tag.lstrip("-").isdecimal():
+        degrees = float(tag)
+    return int(np.round(degrees / 90)) * 90 % 360
+
+
+def is_hdr(stream: VideoStream) -> bool:
+    """Whether the picture has a high dynamic range, as newer phones film."""
+    return stream.codec_context.color_trc in HDR_TRANSFERS
