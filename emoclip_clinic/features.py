@@ -15,6 +15,7 @@ import pandas as pd
 
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.files import sha256_bytes, write_bytes
+from emoclip_clinic.quality import WINDOW_COLUMNS
 from emoclip_clinic.segments import SEGMENT_COLUMNS
 
 __all__ = [
@@ -48,12 +49,20 @@ SEGMENT_TYPES = {
     "status": "str",
     "reason": "str",
 }
+WINDOW_TYPES = {
+    **dict.fromkeys(WINDOW_COLUMNS, "float64"),
+    **{name: SEGMENT_TYPES[name] for name in ("recording", "window", "status")},
+}
 
 Vectors = npt.NDArray[np.float32]
 
 
 def _no_quality() -> pd.DataFrame:
     return pd.DataFrame(columns=list(QUALITY_COLUMNS))
+
+
+def _no_windows() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(WINDOW_COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,8 @@ class RecordingFeatures:
     """Tidy measures of the recording: QUALITY_COLUMNS."""
     notice: str = ""
     """What must be said wherever these features are used; mostly empty."""
+    window_quality: pd.DataFrame = field(default_factory=_no_windows)
+    """Measures of each window, one row a row of `segments`: WINDOW_COLUMNS."""
     final: bool = True
     """False where another run may find more in the same recording; it is not written."""
 
@@ -119,6 +130,7 @@ def write(path: Path, features: RecordingFeatures, key: str = "") -> None:
         "key": key,
         "segments": _rows(features.segments),
         "quality": _rows(features.quality),
+        "window_quality": _rows(features.window_quality),
         "shape": list(vectors.shape),
     }
     notes["sha256"] = _checksum(notes, vectors.tobytes())
@@ -148,6 +160,7 @@ def read(path: Path) -> RecordingFeatures:
             segments=_table(notes["segments"], SEGMENT_COLUMNS).astype(SEGMENT_TYPES),
             vectors=vectors.astype(np.float32),
             quality=_table(notes["quality"], QUALITY_COLUMNS).astype({"value": "float64"}),
+            window_quality=_table(notes["window_quality"], WINDOW_COLUMNS).astype(WINDOW_TYPES),
         )
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
         raise StudyError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from emoclip_clinic import resources
 from emoclip_clinic.errors import RecordingError, SettingsError
+from emoclip_clinic.quality import QualityLimits, limit_problems
 from emoclip_clinic.schema import build
 from emoclip_clinic.turns import Stretch
 
@@ -66,6 +67,8 @@ class EncodingProtocol:
     """The face's place is interpolated over at most so many sampled frames without a detection."""
     face_margin: float = 0.2
     """Added on each side of the face before the square crop, as a share of its longer side."""
+    quality: QualityLimits = field(default_factory=QualityLimits)
+    """Beyond which a window is excluded; none by default."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def _problems(protocol: EncodingProtocol) -> list[str]:
         # written so that NaN is refused too
         if value is not None and not low <= value <= high:
             problems.append(f"{key} = {value}; allowed: {low} to {high}")
-    return problems
+    return problems + limit_problems(protocol.quality)
 
 
 def plan(

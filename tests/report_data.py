@@ -182,6 +182,7 @@ def recordings(rng: np.random.Generator, visits: list[tuple[str, str]]) -> dict[
                 "recording": ids, "participant": persons, "session": "01",
                 "duration_s": rng.uniform(500, 2400, n), "width": 1280, "height": 720,
                 "fps_mean": rng.choice([25.0, 29.97], n), "variable_rate": rng.random(n) < 0.2,
+                "row": range(1, n + 1),
             }
         ),
         "quality": pd.DataFrame(
@@ -190,7 +191,11 @@ def recordings(rng: np.random.Generator, visits: list[tuple[str, str]]) -> dict[
                 for r in ids
                 for measure, unit, ends, note in (
                     ("brightness", "", (0.2, 0.8), "dark picture"),
-                    ("face_size", "pixels", (60, 300), "small face"),
+                    ("face_size_px", "px", (60, 300), "small face"),
+                    ("roll_deg", "degrees", (0, 20), "leaning head"),
+                    ("face_sharpness", "grey levels²", (20, 500), "blurred face"),
+                    ("frozen_fraction", "fraction", (0, 0.02), "frozen frames"),
+                    ("longest_gap", "s", (0.04, 0.5), "the same picture"),
                 )
             ],
             columns=["recording", "measure", "value", "unit", "flag", "note"],

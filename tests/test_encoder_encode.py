@@ -266,17 +266,19 @@ def test_quality_is_measured() -> None:
     assert table.loc["several_faces", "value"] == pytest.approx(4 / 20)
     assert table.loc["several_faces", "flag"] == "warn"
     # every 7th square has a side of 6
-    assert table.loc["face_size", "value"] == pytest.approx(6)
-    assert table.loc["face_size", "note"] == "small face"
-    assert 0 < table.loc["crop_brightness", "value"] < 1
+    assert table.loc["face_size_px", "value"] == pytest.approx(6)
+    assert table.loc["face_size_px", "note"] == "small face"
+    assert 0 < table.loc["face_brightness", "value"] < 1
 
 
 def test_recording_without_a_face_has_missing_quality() -> None:
     """Where nobody is seen the size of a face is missing, not zero, and nothing is used."""
     result = encoded(pictures([False] * 9), made_plan(9))
     assert result.vectors.shape == (0, ENCODER.dim)
-    assert result.quality.set_index("measure").loc["face_size", "value"] != 0
-    assert result.quality["value"].isna().sum() == 2
+    assert result.quality.set_index("measure").loc["face_size_px", "value"] != 0
+    unknown = result.quality.set_index("measure")["value"].isna()
+    seen = {"face_fraction", "several_faces", "frozen_fraction"}
+    assert set(unknown.index[~unknown]) == seen
 
 
 @pytest.mark.parametrize("name", ["backbone.visual.proj", "temporal.cls_token"])

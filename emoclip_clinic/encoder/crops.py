@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from emoclip_clinic.encoder.looks import Looks
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.video.faces import Box, FaceFinder, crop_square, largest
@@ -22,11 +23,8 @@ __all__ = [
 Frame = npt.NDArray[np.uint8]
 
 UNREAD, NO_FACE, FACE, OTHER_FACE = 0, 1, 2, 3
-SMALL_FACE_PX = 48
-"""Below this the crop shows more interpolation than face."""
 SEVERAL_FRACTION = 0.05
 """With other faces in more frames than this, the largest may not always be the participant's."""
-DARK, BRIGHT = 0.15, 0.85
 
 
 class Seen(NamedTuple):
@@ -79,51 +77,47 @@ class Crop:
 
 
 class FaceLog:
-    """What was seen in each sampled frame, and running sums of the quality measures.
+    """What was seen in each sampled frame.
 
     Parameters
     ----------
     n_samples
         Number of frames in the plan.
+    times_s
+        Presentation times of all frames of the recording; empty: not known.
+    finder
+        With it, it is measured how well the face is seen, which takes time.
     """
 
-    def __init__(self, n_samples: int) -> None:
+    def __init__(
+        self,
+        n_samples: int,
+        times_s: npt.ArrayLike = (),
+        finder: FaceFinder | None = None,
+    ) -> None:
+        self._finder = finder
         self.seen = np.full(n_samples, UNREAD, dtype=np.int8)
         """UNREAD, NO_FACE, FACE (the participant's) or OTHER_FACE (others' only), by position."""
+        self.looks = Looks(n_samples, times_s)
+        """How well the face was seen."""
         self._several = 0
-        self._size_px = 0.0
-        self._brightness = 0.0
-        self._crops = 0
 
-    def note(self, position: int, seen: Seen) -> None:
+    def note(self, position: int, frame: Frame, seen: Seen) -> None:
         """Note a frame's faces."""
-        box, others = seen.own, OTHER_FACE if seen.boxes else NO_FACE
-        self.seen[position] = others if box is None else FACE
+        others = OTHER_FACE if seen.boxes else NO_FACE
+        self.seen[position] = others if seen.own is None else FACE
         self._several += len(seen.boxes) > 1
-        if box is not None:
-            self._size_px += float(np.sqrt(box.w * box.h))
-
-    def note_crop(self, pixels: Frame) -> None:
-        """Note a crop's brightness."""
-        self._crops += 1
-        self._brightness += float(pixels.mean()) / 255
+        if self._finder is not None:
+            self.looks.note(position, frame, seen.own, self._finder)
 
     def table(self, recording: str) -> pd.DataFrame:
         """Quality of the recording, tidy: QUALITY_COLUMNS; a value is missing where no face was."""
         read, faces = int((self.seen != UNREAD).sum()), int((self.seen == FACE).sum())
         several = _ratio(self._several, read)
-        size_px = _ratio(self._size_px, faces)
-        light = _ratio(self._brightness, self._crops)
         rows = [
             ("face_fraction", _ratio(faces, read), "fraction", ""),
             ("several_faces", several, "fraction", "other faces" * (several > SEVERAL_FRACTION)),
-            ("face_size", size_px, "px", "small face" * (size_px < SMALL_FACE_PX)),
-            (
-                "crop_brightness",
-                light,
-                "0-1",
-                "dark" * (light < DARK) + "bright" * (light > BRIGHT),
-            ),
+            *self.looks.rows(),
         ]
         return pd.DataFrame(
             [
@@ -172,12 +166,11 @@ def face_crops(
 
     def cut(frame: Frame, box: Box, place: Place) -> Crop:
         pixels = frame if whole else crop_square(frame, box, protocol.face_margin, size)
-        log.note_crop(pixels)
         return Crop(place, pixels)
 
     for position, frame in frames:
         seen = watch(position, frame)
-        log.note(position, seen)
+        log.note(position, frame, seen)
         box = seen.own
         if before is not None and position - before[0] - 1 > protocol.bridge_frames:
             # too far from the last detection, whatever comes

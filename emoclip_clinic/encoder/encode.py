@@ -24,6 +24,7 @@ from emoclip_clinic.encoder.crops import (
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
+from emoclip_clinic.quality import beyond
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
 from emoclip_clinic.video.faces import FaceFinder, WholeFrame
 
@@ -50,6 +51,7 @@ def encode_recording(
     protocol: EncodingProtocol,
     *,
     recording: str,
+    times_s: npt.ArrayLike = (),
     batch_size: int = 32,
     progress: Progress | None = None,
     watch: Watch | None = None,
@@ -75,6 +77,8 @@ def encode_recording(
         The protocol that `plan` was made with.
     recording
         The recording's id, for the tables.
+    times_s
+        Presentation times of all its frames, for the longest gap between two; empty: not known.
     batch_size
         Frames that are embedded at once.
     progress
@@ -93,20 +97,22 @@ def encode_recording(
     EncoderError
         An embedding is not finite.
     """
-    log = FaceLog(len(plan.frames))
+    log = FaceLog(len(plan.frames), times_s, face_finder)
     counted = _counted(frames, len(plan.frames), progress)
     watch, whole = watch or largest_face(face_finder), isinstance(face_finder, WholeFrame)
     crops = face_crops(counted, watch, protocol, encoder.image_size, log, whole=whole)
     with torch.inference_mode():
         vectors = dict(_windows(crops, plan, encoder, protocol, log, batch_size))
     used = [vectors[number] for number in sorted(vectors)]
+    segments = _table(plan, log, protocol, recording)
     return RecordingFeatures(
         recording=recording,
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,
-        segments=_table(plan, log, protocol, recording),
+        segments=segments,
         vectors=np.stack(used) if used else np.zeros((0, encoder.dim), np.float32),
         quality=log.table(recording),
+        window_quality=log.looks.of_windows(plan, segments),
         notice=encoder.notice,
     )
 
@@ -194,7 +200,9 @@ def _why_not(segment: Segment, log: FaceLog, protocol: EncodingProtocol) -> str:
     if fraction == 0:
         others = (log.seen[list(segment.positions)] == OTHER_FACE).any()
         return OTHERS_ONLY if others else NO_FACE_FOUND
-    return FEW_FACES if fraction < protocol.min_face_fraction else ""
+    if fraction < protocol.min_face_fraction:
+        return FEW_FACES
+    return beyond(log.looks.of_window(segment, fraction), protocol.quality)
 
 
 def _table(plan: Plan, log: FaceLog, protocol: EncodingProtocol, recording: str) -> pd.DataFrame:

@@ -41,6 +41,7 @@ def encode_participant(
     choose: Choose,
     *,
     recording: str,
+    times_s: npt.ArrayLike = (),
     batch_size: int = 32,
     progress: Progress | None = None,
 ) -> RecordingFeatures:
@@ -56,7 +57,7 @@ def encode_participant(
         Reads frames of the plan.
     choose
         Tells who is the participant.
-    plan, encoder, finder, protocol, recording, batch_size, progress
+    plan, encoder, finder, protocol, recording, times_s, batch_size, progress
         As for `encode_recording`. Where frames are face crops already, nobody is looked for.
 
     Raises
@@ -70,7 +71,8 @@ def encode_participant(
     def encode(frames: Iterable[tuple[int, Frame]], watch: Watch | None) -> RecordingFeatures:
         return encode_recording(
             frames, plan, encoder, finder, protocol,
-            recording=recording, batch_size=batch_size, progress=progress, watch=watch,
+            recording=recording, times_s=times_s, batch_size=batch_size, progress=progress,
+            watch=watch,
         )  # fmt: skip
 
     every = range(len(plan.frames))

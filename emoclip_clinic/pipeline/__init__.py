@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.ingesting import ingest
     from emoclip_clinic.pipeline.opening import init, open_or_create
     from emoclip_clinic.pipeline.predicting import predict
+    from emoclip_clinic.pipeline.quality_overview import quality
+    from emoclip_clinic.pipeline.quality_sensitivity import sensitivity
     from emoclip_clinic.pipeline.rating import check_ratings, rating_template
     from emoclip_clinic.pipeline.reporting import report
     from emoclip_clinic.pipeline.reviewing import clean_review, review
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "check_turns",
     "clean_review", "compare_zeroshot", "demo", "describe", "encode", "fit", "ingest", "init",
-    "open_or_create", "predict", "rating_template", "report", "review", "run", "train", "zeroshot",
+    "open_or_create", "predict", "quality", "rating_template", "report", "review", "run",
+    "sensitivity", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -48,10 +51,12 @@ _HOMES = {
     "init": "opening",
     "open_or_create": "opening",
     "predict": "predicting",
+    "quality": "quality_overview",
     "rating_template": "rating",
     "report": "reporting",
     "review": "reviewing",
     "run": "running",
+    "sensitivity": "quality_sensitivity",
     "train": "training",
     "zeroshot": "zeroshotting",
 }

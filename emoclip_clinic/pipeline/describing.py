@@ -161,6 +161,7 @@ def _encoded(
         protocol,
         lambda people: (choose(people, rule),),
         recording=path.stem,
+        times_s=times_s,
         progress=lambda done, total: progress("frames", done, total),
     )
     if not len(made.vectors):

@@ -18,9 +18,11 @@ from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
 from emoclip_clinic.pipeline.ingesting import ingest
+from emoclip_clinic.pipeline.quality_tables import write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
+from emoclip_clinic.quality import WINDOW_COLUMNS, general, require_pose
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.regression.jobs import Runner
 from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
@@ -131,6 +133,7 @@ def _encoding(
     chosen = protocol or settings.protocol
     if isinstance(chosen, str):
         chosen = read_protocol(chosen, study.path)
+    require_pose(chosen.quality, finder)
     if name not in ENCODERS:
         # workers of a cluster start in other folders
         name = str(Path(name).absolute())
@@ -177,7 +180,8 @@ def _encode_all(
         # without a key the next run tries again
         features.write(paths[name], made, key if made.final else "")
         progress("recordings", done, len(paths))
-    tables = _write_tables(folder, paths.values())
+    participants = usable.set_index("recording")["participant"]
+    tables = _write_tables(folder, paths.values(), participants)
     model, name = worker.model, encoding.encoder
     study.record(
         replace(stamp, inputs={**stamp.inputs, **changed}),
@@ -213,19 +217,22 @@ def _each(
         yield row, made
 
 
-def _write_tables(folder: Path, paths: Iterable[Path]) -> tuple[Path, Path]:
-    """Write segments.csv and quality.csv over the features of all recordings."""
+def _write_tables(folder: Path, paths: Iterable[Path], participants: pd.Series) -> list[Path]:
+    """Write segments.csv and the tables of quality over the features of all recordings."""
     segments = [pd.DataFrame(columns=list(SEGMENT_COLUMNS))]
     quality = [pd.DataFrame(columns=list(QUALITY_COLUMNS))]
+    windows = [pd.DataFrame(columns=list(WINDOW_COLUMNS))]
     for path in paths:
         one = features.read(path)
         segments.append(one.segments)
         quality.append(one.quality)
+        windows.append(one.window_quality)
     table = pd.concat(segments, ignore_index=True)
     words = table["padded"].map({True: "true", False: "false"})
     files.write_csv(folder / "segments.csv", table.assign(padded=words))
-    files.write_csv(folder / "quality.csv", pd.concat(quality, ignore_index=True))
-    return folder / "segments.csv", folder / "quality.csv"
+    looks = pd.concat(windows, ignore_index=True)
+    measured = write_quality(folder, pd.concat(quality, ignore_index=True), looks, participants)
+    return [folder / "segments.csv", *measured]
 
 
 def _content(study: Study, path: Path) -> str:
@@ -251,7 +258,7 @@ def unencoded(segments: pd.DataFrame) -> pd.DataFrame:
 
 
 def _main_reason(segments: pd.DataFrame) -> str:
-    return str(segments.groupby("reason")["n_frames"].sum().idxmax())
+    return str(segments.groupby(segments["reason"].map(general))["n_frames"].sum().idxmax())
 
 
 def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageResult:

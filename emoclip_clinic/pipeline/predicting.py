@@ -21,6 +21,7 @@ from emoclip_clinic.pipeline.sources import (
     read_participants,
     require_recordings,
 )
+from emoclip_clinic.quality import QualityLimits
 from emoclip_clinic.regression import Features, FittedModel, load
 from emoclip_clinic.regression import predict as predict_scores
 from emoclip_clinic.regression.applied import accept, require_covariates
@@ -191,7 +192,8 @@ def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol, TurnChoice |
     """Read how the model's recordings were encoded: encoder, face finder, protocol, turns."""
     try:
         how = json.loads((model_dir / ENCODING_JSON).read_text(encoding="utf-8"))
-        protocol = EncodingProtocol(**how["protocol"])
+        limits = QualityLimits(**how["protocol"].pop("quality", {}))
+        protocol = EncodingProtocol(**how["protocol"], quality=limits)
         encoder, faces = str(how["encoder"]), str(how["faces"])
         turns = TurnChoice(**how["turns"]) if "turns" in how else None
     except (OSError, ValueError, KeyError, TypeError) as error:

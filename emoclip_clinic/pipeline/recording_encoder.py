@@ -89,8 +89,10 @@ class Planned(NamedTuple):
     """The windows."""
     times_s: npt.NDArray[np.float64]
     """Of the frames of the plan."""
+    every_s: npt.NDArray[np.float64]
+    """Times of all frames of the recording."""
     read: Read
-    """Reads them, by position."""
+    """Reads those of the plan, by position."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class RecordingEncoder:
         from emoclip_clinic.encoder.participant import encode_participant
 
         try:
-            cut, _, read = self.planned(row)
+            cut, _, every_s, read = self.planned(row)
             return encode_participant(
                 read,
                 cut,
@@ -139,6 +141,7 @@ class RecordingEncoder:
                 self.encoding.protocol,
                 self._chooser(row, cut, read),
                 recording=row["recording"],
+                times_s=every_s,
                 batch_size=BATCH_FRAMES,
                 progress=lambda done, total: progress("frames", done, total),
             )
@@ -175,7 +178,7 @@ class RecordingEncoder:
                     path, cut.frames[list(positions)], times_s=times_s, limits=limits
                 )
 
-        return Planned(cut, times_s[cut.frames], read)
+        return Planned(cut, times_s[cut.frames], times_s, read)
 
     def found(self, row: Mapping[Any, Any], cut: Plan) -> str:
         """Name the people that are found in a recording."""

@@ -14,6 +14,7 @@ from emoclip_clinic import report as pdf
 from emoclip_clinic.errors import SettingsError, StudyError
 from emoclip_clinic.pipeline.agreeing import agree_stage, of_cohort
 from emoclip_clinic.pipeline.encoding import encode_stage, unencoded
+from emoclip_clinic.pipeline.report_quality import quality_tables
 from emoclip_clinic.pipeline.sources import (
     Rated,
     cohort_slug,
@@ -90,7 +91,9 @@ def gather(
         flow=_flow(known, segments, out_of_fold),
         exclusions=left_out,
         recordings=known[known["status"] == "usable"].assign(
-            site=lambda table: table["participant"].map(sites)
+            site=lambda table: table["participant"].map(sites),
+            # by which the report names one
+            row=lambda table: table.index + 1,
         ),
         quality=_of_recordings(
             pd.concat(_read(path, "recording", "note") for path in quality_files(study, label)),
@@ -106,6 +109,7 @@ def gather(
         agreement=_read(agreement_csv, "rater_a", "rater_b", "note"),
         tables={
             "profile": profile(out_of_fold, reported_model(study, scale.id), targets),
+            **quality_tables(study, scale.id, cohort, label, known),
             **{
                 name: _read(path, *TEXTS[QUESTIONS[name].stage])
                 for name, path in question_files(study, scale.id, cohort).items()

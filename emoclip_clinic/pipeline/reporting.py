@@ -14,6 +14,7 @@ from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.agreeing import agree
 from emoclip_clinic.pipeline.persons import of_person
 from emoclip_clinic.pipeline.report_files import read_logo, write_tables
+from emoclip_clinic.pipeline.report_quality import quality_table_files
 from emoclip_clinic.pipeline.report_tables import gather, quality_files, question_files, stale
 from emoclip_clinic.pipeline.sources import (
     cohort_slug,
@@ -174,6 +175,7 @@ def _inputs(study: Study, asked: _Asked, label: str) -> Iterable[Path]:
     yield study.provenance_json(fit_stage(asked.scale_id))
     yield study.recordings_csv
     yield from quality_files(study, label)
+    yield from quality_table_files(study, asked.scale_id, asked.cohort, label)
     yield study.participants_csv
     yield study.features_dir(label) / "segments.csv"
     yield find("templates", asked.template, study.path)

@@ -87,7 +87,9 @@ def dictionary(tables: Mapping[str, pd.DataFrame], meanings: Mapping[str, str]) 
 
 def _type(column: pd.Series) -> str:
     known = column.dropna()
-    if not pd.api.types.is_numeric_dtype(known.infer_objects()) or known.empty:
+    if known.empty:
+        return "number" if pd.api.types.is_float_dtype(column.infer_objects()) else "text"
+    if not pd.api.types.is_numeric_dtype(known.infer_objects()):
         return "text"
     return "whole number" if (known == known.round()).all() else "number"
 

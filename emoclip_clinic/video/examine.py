@@ -151,6 +151,8 @@ def _completeness(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     yield "frames_untimed", untimed, "frames", note if untimed else ""
     note = "frames that the file does not present later than the frame before"
     yield "frames_disordered", facts.n_disordered, "frames", note if facts.n_disordered else ""
+    # the face is encoded without it
+    yield "audio", facts.has_audio, "1 with sound, 0 without", ""
 
 
 def _picture(facts: Probe) -> Iterator[tuple[str, float, str, str]]:

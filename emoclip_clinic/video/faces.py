@@ -48,6 +48,9 @@ class Box:
     h: float
     score: float
     """The detector's own confidence: 0 to 1 for YuNet, unbounded for Haar, 1 for whole frames."""
+    landmarks: tuple[float, ...] = ()
+    """x and y of the eye on the picture's left, the other eye, the tip of the nose, and the corners
+    of the mouth in the same order; empty where the detector gives none."""
 
     @property
     def area(self) -> float:
@@ -95,7 +98,9 @@ class YuNet:
         self._detector.setInputSize((small.shape[1], small.shape[0]))
         # OpenCV's channels are blue first; a row is x, y, w, h, ten landmark coordinates, score
         _, rows = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        return [] if rows is None else [_scaled(row[:4], row[14], scale) for row in rows]
+        if rows is None:
+            return []
+        return [_scaled(row[:4], row[14], scale, row[4:14]) for row in rows]
 
 
 class Haar:
@@ -169,9 +174,9 @@ def _resized(frame: Frame, size: tuple[int, int], interpolation: int) -> Frame:
     return np.asarray(cv2.resize(frame, size, interpolation=interpolation), dtype=np.uint8)
 
 
-def _scaled(box: Any, score: Any, scale: float) -> Box:
+def _scaled(box: Any, score: Any, scale: float, landmarks: Any = ()) -> Box:
     x, y, w, h = (float(value) * scale for value in box)
-    return Box(x, y, w, h, float(score))
+    return Box(x, y, w, h, float(score), tuple(float(value) * scale for value in landmarks))
 
 
 def largest(boxes: Sequence[Box]) -> Box | None:

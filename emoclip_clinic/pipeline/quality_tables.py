@@ -1,0 +1,110 @@
+"""The tables of quality beside the features: a row a window, what would remain, the dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from emoclip_clinic import files
+from emoclip_clinic.errors import StudyError
+from emoclip_clinic.features import QUALITY_COLUMNS
+from emoclip_clinic.quality import WINDOW_COLUMNS, general
+from emoclip_clinic.report.exports import dictionary
+from emoclip_clinic.resources import find, read_toml
+from emoclip_clinic.segments import OUTSIDE
+from emoclip_clinic.thresholds import remaining
+
+__all__ = ["left_out_windows", "read_windows", "windows_csv", "write_quality"]
+
+REASON_COLUMNS = ["reason", "n_windows", "n_recordings"]
+
+
+def windows_csv(folder: Path) -> Path:
+    """Measures of every window, in a folder of features."""
+    return folder / "quality_windows.csv"
+
+
+def read_windows(folder: Path) -> pd.DataFrame:
+    """Read the measures of every window: quality.WINDOW_COLUMNS.
+
+    Raises
+    ------
+    StudyError
+        There is no such table.
+    """
+    path = windows_csv(folder)
+    if not path.is_file():
+        raise StudyError(
+            f"{path} is not there: the recordings were encoded before windows were measured. Run "
+            "'emoclip-clinic encode FOLDER' again."
+        )
+    return pd.read_csv(path, dtype={"recording": str}, keep_default_na=False, na_values=[""])
+
+
+def write_quality(
+    folder: Path, quality: pd.DataFrame, windows: pd.DataFrame, participants: pd.Series
+) -> list[Path]:
+    """Write what `encode` measured, what would remain at other limits, and what all of it means.
+
+    Parameters
+    ----------
+    folder
+        The features of an encoder.
+    quality
+        features.QUALITY_COLUMNS, of all recordings.
+    windows
+        quality.WINDOW_COLUMNS, likewise.
+    participants
+        Participant of each recording (index recording).
+
+    Returns
+    -------
+    list of Path
+        quality.csv, quality_windows.csv, quality_thresholds.csv, quality_dictionary.csv.
+    """
+    tables = {
+        "quality": quality[list(QUALITY_COLUMNS)],
+        "quality_windows": windows[list(WINDOW_COLUMNS)],
+        "quality_thresholds": remaining(windows, participants),
+    }
+    meanings = read_toml(find("templates/exports", "quality"))["columns"]
+    tables["quality_dictionary"] = pd.concat(
+        [dictionary(tables, meanings), _of_measures(quality, meanings)], ignore_index=True
+    )
+    written = [folder / f"{name}.csv" for name in tables]
+    for path, table in zip(written, tables.values(), strict=True):
+        files.write_csv(path, table)
+    return written
+
+
+def _of_measures(quality: pd.DataFrame, meanings: Mapping[str, str]) -> pd.DataFrame:
+    """Say what each measure of quality.csv means, as the dictionary says it of columns."""
+    rows = [
+        {
+            "file": "quality.csv",
+            "column": f"value of {measure}",
+            "type": "number",
+            "missing": int(rows["value"].isna().sum()),
+            "meaning": meanings[str(measure)],
+        }
+        for measure, rows in quality.groupby("measure", sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["file", "column", "type", "missing", "meaning"])
+
+
+def left_out_windows(segments: pd.DataFrame) -> pd.DataFrame:
+    """Count excluded windows by reason, the most frequent first: reason, n_windows, n_recordings.
+
+    Parameters
+    ----------
+    segments
+        segments.csv; a window's own value is left out of its reason, and what lies outside the
+        participant's turns is no window.
+    """
+    lost = segments[segments["status"].eq("excluded") & segments["reason"].ne(OUTSIDE)]
+    by_reason = lost.groupby(lost["reason"].map(general))["recording"]
+    counts = by_reason.agg(["size", "nunique"]).reset_index()
+    counts.columns = pd.Index(REASON_COLUMNS)
+    return counts.sort_values(["n_windows", "reason"], ascending=[False, True], ignore_index=True)
