@@ -24,7 +24,7 @@ from tests.videos import write_video
 
 Frame = npt.NDArray[np.uint8]
 
-N, SWAP, SIDE_PX = 64, 40, 192
+N, SWAP, SIDE_PX = 48, 30, 192
 SETTINGS = '[encode]\nencoder = "emoclip-demo"\nfaces = "haar"\n'
 NAME = "sub-P01_ses-01"
 

@@ -164,15 +164,44 @@ def test_a_face_at_the_edge_has_a_look() -> None:
         assert difference(look(frame, box), look(frame, FACE)) <= 1
 
 
-def test_real_people_who_change_places(shared: Path) -> None:
-    """Two men filmed elsewhere, beside each other, found by YuNet."""
+def real_clip(shared: Path, name: str) -> list[Frame]:
+    """Read 40 frames of a real recording, forwards and backwards; "drawn": of a drawn person."""
+    if name == "drawn":
+        large = [cv2.resize(frame, (360, 360)) for frame in drawn(3, 40, 192)]
+        return [np.pad(frame, ((0, 0), (140, 140), (0, 0)), mode="edge") for frame in large]
+    with av.open(str(shared / "videos" / name)) as container:
+        clip = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][::4]
+    return ((clip + clip[::-1]) * 2)[:40]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("WolfgangLanger_Pexels.mp4", "single_face.mp4"),
+        ("WolfgangLanger_Pexels.mp4", "drawn"),
+        ("drawn", "single_face.mp4"),
+    ],
+)
+def test_real_people_who_change_places(shared: Path, one: str, other: str) -> None:
+    """Men filmed elsewhere, beside each other or a drawn person, found by YuNet."""
     finder = load_face_finder("yunet", shared / "weights" / "face_detection_yunet_2023mar.onnx")
-    clips = []
-    for name in ("WolfgangLanger_Pexels.mp4", "single_face.mp4"):
-        with av.open(str(shared / "videos" / name)) as container:
-            clip = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][::4]
-        clips.append((clip + clip[::-1]) * 2)
-    people = people_in(side_by_side(clips[0][:40], clips[1][:40], [20]), finder)
-    assert [halves_of(person) for person in people] == [
-        truth(40, [20], "left"), truth(40, [20], "right"),
-    ]  # fmt: skip
+    clips = [real_clip(shared, name) for name in (one, other)]
+    people = people_in(side_by_side(*clips, [20]), finder)
+    assert sorted(halves_of(person) for person in people) == sorted(
+        truth(40, [20], side) for side in ("left", "right")
+    )
+
+
+def test_real_people_of_a_photo_are_not_taken_for_each_other(shared: Path) -> None:
+    """Five people who look alike, shown one after the other, are five."""
+    finder = load_face_finder("yunet", shared / "weights" / "face_detection_yunet_2023mar.onnx")
+    photo = cv2.cvtColor(cv2.imread(str(shared / "videos" / "multi_face.jpg")), cv2.COLOR_BGR2RGB)
+    boxes = finder.find(np.asarray(photo, np.uint8))
+    shown = iter([box for box in boxes for _ in range(5)])
+
+    class OneByOne:
+        def find(self, frame: Frame) -> list[Box]:
+            return [next(shown)]
+
+    people = people_in([np.asarray(photo, np.uint8)] * 5 * len(boxes), OneByOne())
+    assert [len(person.positions) for person in people] == [5] * len(boxes)

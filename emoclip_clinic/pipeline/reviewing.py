@@ -20,6 +20,7 @@ from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
 from emoclip_clinic.pipeline.recording_encoder import Encoding, Planned, RecordingEncoder
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
+from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.report.review_page import PersonShown, RecordingShown, review_page
 from emoclip_clinic.reviews import Review
@@ -99,8 +100,8 @@ def review(
     several = sum(len(one.people) > 1 for one in shown)
     return StageResult(
         stage="review",
-        message=f"{len(shown)} recordings, {several} with several people. Open the page in a "
-        "browser; it shows faces: 'review --clean' removes it.",
+        message=f"{counted(len(shown), 'recording')}, {several} with several people. Open the "
+        "page in a browser; it shows faces: 'review --clean' removes it.",
         written=(page,),
         exclusions=exclusion_table(lost),
         summary={"n_recordings": len(shown)},

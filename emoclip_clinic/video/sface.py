@@ -17,9 +17,10 @@ Frame = npt.NDArray[np.uint8]
 
 SAME_PERSON = 0.363
 """Cosine from which on two faces are one person's, as its authors found on LFW."""
-SIDE_PX = 224
+SIDE_PX = 448
 MARGIN = 0.5
-"""Around the face, so that the detector finds it in the crop."""
+"""Around the face, so that the detector finds it in the crop; large, so that it finds the eyes and
+the mouth exactly."""
 MIN_SCORE, MAX_OVERLAP = 0.6, 0.3
 
 
