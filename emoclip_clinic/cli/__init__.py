@@ -7,13 +7,14 @@ from __future__ import annotations
 from emoclip_clinic.cli import demo, init, ingest, encode, fit, predict, agree, report, run
 from emoclip_clinic.cli import weights, scales, ratings, doctor
 from emoclip_clinic.cli import datasets, train, zeroshot, describe
+from emoclip_clinic.cli import export
 
 # isort: on
 from emoclip_clinic.cli._app import app
 
 __all__ = [
-    "agree", "app", "datasets", "demo", "describe", "doctor", "encode", "fit", "ingest", "init",
-    "main", "predict", "ratings", "report", "run", "scales", "train", "weights", "zeroshot",
+    "agree", "app", "datasets", "demo", "describe", "doctor", "encode", "export", "fit", "ingest",
+    "init", "main", "predict", "ratings", "report", "run", "scales", "train", "weights", "zeroshot",
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.demonstrating import demo
     from emoclip_clinic.pipeline.describing import describe
     from emoclip_clinic.pipeline.encoding import encode
+    from emoclip_clinic.pipeline.exporting import export, pseudonymise
     from emoclip_clinic.pipeline.fitting import fit
     from emoclip_clinic.pipeline.ingesting import ingest
     from emoclip_clinic.pipeline.opening import init, open_or_create
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "compare_zeroshot",
-    "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create", "predict",
-    "rating_template", "report", "run", "train", "zeroshot",
+    "demo", "describe", "encode", "export", "fit", "ingest", "init", "open_or_create", "predict",
+    "pseudonymise", "rating_template", "report", "run", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -39,11 +40,13 @@ _HOMES = {
     "demo": "demonstrating",
     "describe": "describing",
     "encode": "encoding",
+    "export": "exporting",
     "fit": "fitting",
     "ingest": "ingesting",
     "init": "opening",
     "open_or_create": "opening",
     "predict": "predicting",
+    "pseudonymise": "exporting",
     "rating_template": "rating",
     "report": "reporting",
     "run": "running",
