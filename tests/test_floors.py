@@ -11,8 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
     "duplicates", "features", "given_scores", "groups", "headings", "item_columns", "item_names",
-    "matching", "participants", "predictions", "pseudonyms", "rating_cells", "ratings", "recordings",
-    "scale", "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets", "weights",
+    "matching", "participants", "predictions", "pseudonyms", "rating_cells", "ratings",
+    "recordings", "scale", "scale_rules", "scales", "scan", "scoring", "segments", "settings",
+    "sheets", "weights",
 }  # fmt: skip
 WORKSHOPS = {
     "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training", "video",

@@ -46,7 +46,7 @@ def refuse_leaks(folder: Path, names: Identities, study: Path) -> None:
             raise StudyError(
                 f"nothing was written: {path.relative_to(folder).as_posix()} would still hold "
                 f"{', '.join(sorted(map(repr, found))[:3])}. Take it out of the text that has it "
-                "(a title, the name of a group, a protocol of your own), then run the command again."
+                "(a title, the name of a group, a protocol of your own), then run it again."
             )
 
 
