@@ -200,6 +200,21 @@ def test_what_is_left_out_is_listed(study: Study, tmp_path: Path, key: Path) -> 
     assert [row["age"] for row in rows(files["participants.csv"])].count("") == 1
 
 
+def test_what_was_fitted_beside_the_listed_scales_goes_along(
+    study: Study, tmp_path: Path, key: Path
+) -> None:
+    """study.toml need not list a scale that a command named; who is locked away stays so."""
+    settings = (study.path / "study.toml").read_text()
+    (study.path / "study.toml").write_text(settings.replace('"cains"', '"cdss"'))
+    (study.path / "holdout.csv").write_text(f"participant\n{PREFIX}002\n")
+    pipeline.export(Study(study.path), tmp_path / "bundle.zip", key=key)
+    files = unpacked(tmp_path / "bundle.zip")
+    assert rows(files["ratings/cains.csv"])
+    assert "protocols/scales/cains.toml" in files
+    (locked,) = rows(files["holdout.csv"])
+    assert locked["participant"] in {row["participant"] for row in rows(files["recordings.csv"])}
+
+
 def test_a_column_can_be_shared_on_request(study: Study, tmp_path: Path, key: Path) -> None:
     """What an author says is harmless goes along."""
     pipeline.export(study, tmp_path / "bundle.zip", key=key, keep=["phone"])

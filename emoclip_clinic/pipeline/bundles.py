@@ -27,7 +27,8 @@ from emoclip_clinic.files import (
 )
 from emoclip_clinic.pipeline._stage import Progress
 from emoclip_clinic.pipeline.copying import Copy
-from emoclip_clinic.resources import find, read_toml
+from emoclip_clinic.pipeline.shareable import used_scales
+from emoclip_clinic.resources import find, names, read_toml
 from emoclip_clinic.scales import load_scale, targets
 from emoclip_clinic.study import Study
 
@@ -48,14 +49,18 @@ def _texts(name: str) -> dict[str, Any]:
 
 def meanings() -> dict[str, str]:
     """Say what each column of a bundle means."""
-    return {**_texts("dictionary")["columns"], **_texts("bundle")["columns"]}
+    # the bundle's own texts come last, and so before those of other exports
+    every = sorted(names("templates/exports"), key=lambda name: name == "bundle")
+    return {column: text for name in every for column, text in _texts(name)["columns"].items()}
 
 
 def words(study: Study) -> set[str]:
     """List the words that are a bundle's own: a name that is one of them cannot be looked for."""
-    known = {str(name) for scale in study.settings.study.scales
+    known = {str(name) for scale in used_scales(study)
              for name in targets(load_scale(scale, study.path))["target"]}  # fmt: skip
-    own = [find("templates/exports", name).read_text("utf-8") for name in ("bundle", "dictionary")]
+    own = [
+        find("templates/exports", name).read_text("utf-8") for name in names("templates/exports")
+    ]
     return known | set(re.findall(r"[\w-]+", " ".join(own)))
 
 
@@ -147,7 +152,7 @@ def write_manifest(folder: Path, *, coded: bool) -> int:
 
 def publish(folder: Path, output: Path, progress: Progress) -> None:
     """Put the finished folder in its place at once: as it is, or as one .zip."""
-    if output.suffix != ".zip":
+    if output.suffix.lower() != ".zip":
         old = output.with_name(f".{output.name}.old")
         if output.exists():
             output.replace(old)

@@ -96,7 +96,7 @@ def pseudonymise(
     The copy is what `export` would share, as a folder and without the papers. Parameters and errors
     are those of `export`.
     """
-    if output.suffix == ".zip":
+    if output.suffix.lower() == ".zip":
         raise StudyError(
             f"{output}: 'pseudonymise' makes a folder. Name one, or use 'emoclip-clinic export'."
         )

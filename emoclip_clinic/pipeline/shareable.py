@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from emoclip_clinic import features, ratings_files
+from emoclip_clinic import features, ratings_files, resources
 from emoclip_clinic.errors import RatingsError
 from emoclip_clinic.files import write_bytes, write_json
 from emoclip_clinic.headings import roles
@@ -17,18 +17,19 @@ from emoclip_clinic.item_columns import find_columns, mapped_items
 from emoclip_clinic.item_names import ItemNames
 from emoclip_clinic.pipeline.copying import NOT_SHARED, Copy, texts
 from emoclip_clinic.pipeline.sources import encoder_label, read_participants, read_rated
-from emoclip_clinic.resources import find
 from emoclip_clinic.scales import load_scale
 from emoclip_clinic.settings import EncodeSettings, RatingsSettings, Settings, to_toml
 from emoclip_clinic.study import SETTINGS_FILE, Study
 
-__all__ = ["copy_all", "rated_scales"]
+__all__ = ["copy_all", "rated_scales", "used_scales"]
 
 TABLES = (
     "quality.csv", "features/*/*.csv", "predictions/*.csv", "agreement/*.csv", "agreement/*/*.csv",
     "models/*/*.csv",
 )  # fmt: skip
 """Of these, the ones that a stage says it wrote."""
+LOCKED = ("holdout.csv", "holdout_openings.csv")
+"""Who is locked away must stay so in a copy."""
 STAGES = ("ingest", "encode-*", "fit-*", "agree-*")
 FACTS = (
     "stage", "emoclip_clinic", "device", "python", "platform", "libraries", "encoder", "notice",
@@ -62,16 +63,31 @@ def copy_all(copy: Copy, keep: Collection[str] = ()) -> None:
             and (copy.study.path / path).is_file()
         ):
             copy.table(path, texts(copy.study.path / path))
+    for path in LOCKED:
+        if (copy.study.path / path).is_file():
+            copy.table(path, texts(copy.study.path / path))
     _features(copy)
     _protocols(copy)
     for record in records:
         _provenance(copy, record)
 
 
+def used_scales(study: Study) -> list[str]:
+    """List the scales of study.toml, and those that something was fitted to beside them."""
+    used = set(study.settings.study.scales)
+    known = sorted(resources.names("protocols/scales", study.path), key=len, reverse=True)
+    for record in _records(study):
+        kind, _, slug = record["stage"].partition("-")
+        if kind in ("fit", "agree"):
+            # a part of the cohort follows the scale: panss_site-A
+            used |= {name for name in known if f"{slug}_".startswith(f"{name}_")}
+    return sorted(used)
+
+
 def rated_scales(study: Study) -> list[str]:
-    """List the study's scales on which there are rating sheets."""
+    """List the scales that are used and on which there are rating sheets."""
     found = []
-    for scale in study.settings.study.scales:
+    for scale in used_scales(study):
         names = [name.replace("{scale}", scale) for name in study.settings.ratings.files]
         found += [scale] * any((study.path / name).is_file() for name in names)
     return found
@@ -200,10 +216,10 @@ def _coded(copy: Copy, given: features.RecordingFeatures) -> features.RecordingF
 
 
 def _protocols(copy: Copy) -> None:
-    used = [("protocols/scales", scale) for scale in copy.study.settings.study.scales]
+    used = [("protocols/scales", scale) for scale in used_scales(copy.study)]
     used.append(("protocols/encoding", copy.study.settings.encode.protocol))
     for kind, name in used:
-        content = find(kind, name, copy.study.path).read_bytes()
+        content = resources.find(kind, name, copy.study.path).read_bytes()
         write_bytes(copy.folder / kind / f"{name}.toml", content)
 
 
