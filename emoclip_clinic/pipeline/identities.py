@@ -16,9 +16,13 @@ __all__ = ["Identities"]
 
 NO_RATER = ("", "all", "model", "consensus")
 """What the columns rater_a and rater_b hold beside raters."""
-TEXTS = ("note", "reason", "method", "group", "level", "comparison")
+TEXTS = ("note", "reason", "method", "level", "comparison")
 """Columns of words, in which a name may occur."""
-RATERS = ("rater", "rater_a", "rater_b")
+RATERS = ("rater_a", "rater_b")
+SHORT_NUMBER = re.compile(r"[\d.,+-]{1,5}")
+"""Ids that are found everywhere; longer ones, such as dates, are nothing else."""
+JOINED = " and "
+"""Between the raters of a group of visits."""
 
 
 class Identities:
@@ -51,7 +55,7 @@ class Identities:
         own = zip(recordings["participant"], recordings["session"], strict=True)
         self.visits = sorted({*visits, *own})
         self.raters = sorted(set(raters))
-        self.words = {word.casefold() for word in words}
+        self.words = set(words)
         self.recordings = self._recordings(recordings)
 
     def _recordings(self, table: pd.DataFrame) -> dict[str, str]:
@@ -101,19 +105,16 @@ class Identities:
         return {
             name: code
             for name, code in self.replaced.items()
-            if len(name) > 1
-            and not re.fullmatch(r"[\d.,+-]+", name)
-            and name.casefold() not in self.words
+            if not SHORT_NUMBER.fullmatch(name) and len(name) > 1 and name not in self.words
         }
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Any of the telling names, as a whole word, the longest first."""
         names = sorted(self.telling, key=len, reverse=True)
-        # a group without alternatives would match everywhere
-        return re.compile(
-            rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)" if names else r"(?!)"
-        )
+        any_name = "|".join(map(re.escape, names)) or r"(?!)"
+        # an id of many digits is not the end of a decimal number, nor its beginning
+        return re.compile(rf"(?<!\w)(?<!\d\.)(?:{any_name})(?!\w)(?!\.\d)")
 
     def text(self, words: str) -> str:
         """Put codes in place of the names in running text."""
@@ -134,6 +135,7 @@ class Identities:
         """
         made = {
             "participant": self.participant, "session": self.session, "recording": self.recording,
+            "rater": self.rater, "group": self._group,
             **dict.fromkeys(RATERS, self._rater_or_other), **dict.fromkeys(TEXTS, self.text),
         }  # fmt: skip
         changed = {
@@ -143,10 +145,21 @@ class Identities:
         }
         if {"unit", "id"} <= set(table.columns):
             changed["id"] = self._of_units(table)
+        if {"group", "level"} <= set(table.columns):
+            of_visit = table["group"] == "session"
+            coded = table["level"].map(lambda cell: _mapped(cell, self.session))
+            changed["level"] = changed["level"].mask(of_visit, coded)
         return table.assign(**changed)
 
     def _rater_or_other(self, name: str) -> str:
-        return name if name in NO_RATER and name not in self.raters else self.rater(name)
+        return name if name in NO_RATER else self.rater(name)
+
+    def _group(self, words: str) -> str:
+        """Give a group's name: that of visits is who rated them."""
+        names = words.split(JOINED)
+        if set(names) <= set(self.raters):
+            return JOINED.join(sorted(map(self.rater, names)))
+        return self.text(words)
 
     def _of_units(self, table: pd.DataFrame) -> pd.Series[Any]:
         codes: Mapping[str, Any] = {
