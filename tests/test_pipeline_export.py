@@ -221,6 +221,28 @@ def test_a_column_can_be_shared_on_request(study: Study, tmp_path: Path, key: Pa
     assert PHONE in rows(unpacked(tmp_path / "bundle.zip")["participants.csv"])[0]["phone"]
 
 
+def test_a_column_that_is_not_there_cannot_be_kept(study: Study, tmp_path: Path, key: Path) -> None:
+    """A misspelt name would be left out without a word."""
+    with pytest.raises(StudyError, match=r"--keep phon: .*Did you mean phone"):
+        pipeline.export(study, tmp_path / "bundle.zip", key=key, keep=["phon"])
+
+
+def test_a_table_that_was_changed_by_hand_is_left_out(
+    study: Study, tmp_path: Path, key: Path
+) -> None:
+    """Numbers that no command made are not passed on as its own; older predictions are said."""
+    path = study.predictions_csv("cains")
+    path.write_text(path.read_text().replace("ridge,", "ridge,1", 1))
+    ratings = study.path / "ratings.csv"
+    ratings.write_text("\n".join(ratings.read_text().splitlines()[:-1]) + "\n")
+    result = pipeline.export(Study(study.path), tmp_path / "bundle.zip", key=key)
+    files = unpacked(tmp_path / "bundle.zip")
+    assert "predictions/cains.csv" not in files
+    left_out = {row["file"]: row["reason"] for row in rows(files["left_out.csv"])}
+    assert "changed" in left_out["predictions/cains.csv"]
+    assert any("ratings have changed" in note for note in result.notes)
+
+
 def test_no_cell_is_a_formula(study: Study, tmp_path: Path, key: Path) -> None:
     """A spreadsheet runs a cell that begins with =: it gets an apostrophe; numbers stay."""
     pipeline.export(study, tmp_path / "bundle.zip", key=key)
@@ -273,10 +295,15 @@ def test_a_name_in_a_text_that_is_copied_stops_the_export(
     own.write_text(f"# first used with {PREFIX}003\n{shipped}", encoding="utf-8")
     with pytest.raises(StudyError, match=f"cains.toml would still hold '{PREFIX}003'"):
         pipeline.export(study, tmp_path / "bundle.zip", key=key)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys", "study"]
+    own.unlink()
+    pipeline.export(study, tmp_path / "bundle.zip", key=key)
+    before = (tmp_path / "bundle.zip").read_bytes()
     own.write_text(f"# from {PLACE}\n{shipped}", encoding="utf-8")
     with pytest.raises(StudyError, match="/home/j"):
-        pipeline.export(study, tmp_path / "bundle.zip", key=key)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys", "study"]
+        pipeline.export(study, tmp_path / "bundle.zip", key=key, force=True)
+    assert (tmp_path / "bundle.zip").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle.zip", "keys", "study"]
 
 
 def test_nothing_is_written_over_and_nothing_into_the_study(

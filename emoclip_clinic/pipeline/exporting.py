@@ -16,8 +16,9 @@ from emoclip_clinic.pipeline.copying import Copy
 from emoclip_clinic.pipeline.identities import Identities
 from emoclip_clinic.pipeline.leaks import refuse_leaks
 from emoclip_clinic.pipeline.shareable import copy_all, rated_scales
-from emoclip_clinic.pipeline.sources import read_rated, require_recordings
+from emoclip_clinic.pipeline.sources import read_rated, require_recordings, stale_predictions
 from emoclip_clinic.pseudonyms import Pseudonyms, key_path, read_or_make_key
+from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import DEFAULT_SESSION, exclusion_table
 from emoclip_clinic.scan import safe_id
 from emoclip_clinic.study import Study
@@ -112,25 +113,31 @@ def _share(study: Study, output: Path, wish: _Wish) -> StageResult:
     if not wish.keep_ids:
         secret, made = read_or_make_key(path, (study.path, output))
     names = _identities(study, recordings, Pseudonyms(secret))
+    copy, n_files = _write(study, output, names, wish)
+    written = [output, *([_crosswalk(path, study, names)] if wish.crosswalk else [])]
+    stale = [note for scale in rated_scales(study) for note in stale_predictions(study, scale)]
+    return StageResult(
+        stage="export" if wish.papers else "pseudonymise",
+        message=_message(recordings, n_files, secret is not None),
+        written=tuple(written),
+        exclusions=exclusion_table(copy.exclusions),
+        notes=(*stale, *_notes(path, names, made, wish)),
+        summary={"n_files": n_files, "n_recordings": len(recordings), "coded": secret is not None},
+    )
+
+
+def _write(study: Study, output: Path, names: Identities, wish: _Wish) -> tuple[Copy, int]:
+    """Make the copy beside its place, look through it, and put it there; count its files."""
+    coded = names.pseudonyms.key is not None
     with bundles.parts(output) as folder:
         copy = Copy(study, folder, names, bundles.meanings())
         copy_all(copy, wish.keep)
         if wish.papers:
-            bundles.write_papers(copy, coded=secret is not None)
+            bundles.write_papers(copy, coded=coded)
         refuse_leaks(folder, names, study.path)
-        n_files = bundles.write_manifest(folder, coded=secret is not None)
+        n_files = bundles.write_manifest(folder, coded=coded)
         bundles.publish(folder, output, wish.progress)
-    written = [output]
-    if wish.crosswalk:
-        written.append(_crosswalk(path, study, names))
-    return StageResult(
-        stage="export" if wish.papers else "pseudonymise",
-        message=_message(names, recordings, n_files, secret is not None),
-        written=tuple(written),
-        exclusions=exclusion_table(copy.exclusions),
-        notes=tuple(_notes(path, names, made, wish)),
-        summary={"n_files": n_files, "n_recordings": len(recordings), "coded": secret is not None},
-    )
+    return copy, n_files
 
 
 def _identities(study: Study, recordings: pd.DataFrame, codes: Pseudonyms) -> Identities:
@@ -148,10 +155,11 @@ def _identities(study: Study, recordings: pd.DataFrame, codes: Pseudonyms) -> Id
     return Identities(codes, recordings, visits, raters, bundles.words(study))
 
 
-def _message(names: Identities, recordings: pd.DataFrame, n_files: int, coded: bool) -> str:
-    people = recordings["participant"].nunique()
+def _message(recordings: pd.DataFrame, n_files: int, coded: bool) -> str:
+    filmed = counted(len(recordings), "recording")
+    people = counted(recordings["participant"].nunique(), "participant")
     ids = "codes in place of ids" if coded else "IDS ARE AS IN THE STUDY"
-    return f"{len(recordings)} recordings of {people} participants, {n_files} files, {ids}."
+    return f"{filmed} of {people}, {n_files} files, {ids}."
 
 
 def _notes(path: Path, names: Identities, made: bool, wish: _Wish) -> list[str]:

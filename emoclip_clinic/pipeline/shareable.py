@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic import features, ratings_files, resources
-from emoclip_clinic.errors import RatingsError
+from emoclip_clinic.errors import RatingsError, StudyError
 from emoclip_clinic.files import write_bytes, write_json
 from emoclip_clinic.headings import roles
 from emoclip_clinic.item_columns import find_columns, mapped_items
@@ -57,19 +57,30 @@ def copy_all(copy: Copy, keep: Collection[str] = ()) -> None:
     for scale in rated_scales(copy.study):
         _ratings(copy, scale)
     records = list(_records(copy.study))
-    for path in sorted({path for record in records for path in record["outputs"]}):
-        if (
-            any(fnmatchcase(path, pattern) for pattern in TABLES)
-            and (copy.study.path / path).is_file()
-        ):
-            copy.table(path, texts(copy.study.path / path))
-    for path in LOCKED:
-        if (copy.study.path / path).is_file():
-            copy.table(path, texts(copy.study.path / path))
+    _tables(copy, records)
     _features(copy)
     _protocols(copy)
     for record in records:
         _provenance(copy, record)
+
+
+def _tables(copy: Copy, records: Iterable[Mapping[str, Any]]) -> None:
+    """Copy the tables that a stage wrote and that are as it wrote them; and who is locked away."""
+    study = copy.study
+    written = {path: digest for record in records for path, digest in record["outputs"].items()}
+    for path in sorted(name for name in written if _is_table(name)):
+        file = study.path / path
+        if file.is_file() and study.sha256(file) == written[path]:
+            copy.table(path, texts(file))
+        else:
+            copy.leave(path, "a table", "it was changed since it was made: run its command again")
+    for path in LOCKED:
+        if (study.path / path).is_file():
+            copy.table(path, texts(study.path / path))
+
+
+def _is_table(path: str) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in TABLES)
 
 
 def used_scales(study: Study) -> list[str]:
@@ -131,6 +142,7 @@ def _recordings(copy: Copy) -> None:
 
 def _participants(copy: Copy, keep: Collection[str]) -> None:
     table = read_participants(copy.study)
+    _refuse_unknown(table, keep)
     if table.empty:
         return
     wanted = {*ABOUT_PEOPLE, *_used(copy.study.settings), *keep}
@@ -150,6 +162,16 @@ def _participants(copy: Copy, keep: Collection[str]) -> None:
         if name not in copy.meanings
     }
     copy.table("participants.csv", table.astype(object).where(table.notna(), "").map(_written))
+
+
+def _refuse_unknown(table: pd.DataFrame, keep: Collection[str]) -> None:
+    known = [str(name) for name in table.columns]
+    for name in keep:
+        if name not in known:
+            raise StudyError(
+                f"--keep {name}: there is no such column of the participants. "
+                f"{resources.close_matches(name, known)}Columns: {', '.join(known)}."
+            )
 
 
 def _used(settings: Settings) -> set[str]:
