@@ -31,6 +31,8 @@ def make_study(
     n_twice: int = 4,
     seed: int = 0,
     effect: float = 1.0,
+    prefix: str = "P",
+    raters: tuple[str, ...] = ("ann", "bob"),
 ) -> Study:
     """Write study.toml, participants.csv, ratings.csv, recordings.csv, features and provenance.
 
@@ -44,7 +46,7 @@ def make_study(
         f'[study]\nscales = ["{scale}"]\nseed = 1\n[encode]\nencoder = "{ENCODER}"\n'
         + "\n".join(["[fit]", *lines, fit, ""])
     )
-    people = [f"P{number:03d}" for number in range(1, n + 1)]
+    people = [f"{prefix}{number:03d}" for number in range(1, n + 1)]
     visits = [(who, "01") for who in people] + [(who, "02") for who in people[:n_twice]]
     severity = dict(zip(people, rng.normal(size=n), strict=True))
     level = np.array([severity[who] for who, _ in visits]) + 0.3 * rng.normal(size=len(visits))
@@ -59,14 +61,18 @@ def make_study(
             }
         ),
     )
-    files.write_csv(folder / "ratings.csv", _ratings(scale, visits, level * effect, rng))
+    files.write_csv(folder / "ratings.csv", _ratings(scale, visits, level * effect, rng, raters))
     study = Study(folder)
     _features(study, visits, level, rng)
     return study
 
 
 def _ratings(
-    scale_id: str, visits: list[tuple[str, str]], level: np.ndarray, rng: np.random.Generator
+    scale_id: str,
+    visits: list[tuple[str, str]],
+    level: np.ndarray,
+    rng: np.random.Generator,
+    raters: tuple[str, ...],
 ) -> pd.DataFrame:
     scale = load_scale(scale_id)
     driven = np.array([int(code[-1]) % 2 == 1 for code in scale.codes])
@@ -74,7 +80,7 @@ def _ratings(
     high = np.array([item.maximum for item in scale.items])
     truth = np.where(driven, level[:, None], rng.normal(size=(len(visits), len(driven))))
     rows = []
-    for rater in ("ann", "bob"):
+    for rater in raters:
         rated = (low + high) / 2 + (high - low) / 5 * (truth + 0.3 * rng.normal(size=truth.shape))
         for (who, session), values in zip(visits, np.clip(np.round(rated), low, high), strict=True):
             rows.append([who, session, rater, *values.astype(int)])

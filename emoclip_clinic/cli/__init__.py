@@ -7,16 +7,15 @@ from __future__ import annotations
 from emoclip_clinic.cli import demo, init, ingest, review, encode, fit, predict, agree, report, run
 from emoclip_clinic.cli import weights, scales, ratings, turns, doctor
 from emoclip_clinic.cli import datasets, train, zeroshot, describe
-from emoclip_clinic.cli import quality
+from emoclip_clinic.cli import quality, export
 
 # isort: on
 from emoclip_clinic.cli._app import app
 
 __all__ = [
-    "agree", "app", "datasets", "demo", "describe", "doctor", "encode", "fit", "ingest", "init",
-    "main", "predict", "quality", "ratings", "report", "review", "run", "scales", "train", "turns",
-    "weights",
-    "zeroshot",
+    "agree", "app", "datasets", "demo", "describe", "doctor", "encode", "export", "fit", "ingest",
+    "init", "main", "predict", "quality", "ratings", "report", "review", "run", "scales", "train",
+    "turns", "weights", "zeroshot",
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.demonstrating import demo
     from emoclip_clinic.pipeline.describing import describe
     from emoclip_clinic.pipeline.encoding import encode
+    from emoclip_clinic.pipeline.exporting import export, pseudonymise
     from emoclip_clinic.pipeline.fitting import fit
     from emoclip_clinic.pipeline.ingesting import ingest
     from emoclip_clinic.pipeline.opening import init, open_or_create
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "check_turns",
-    "clean_review", "compare_zeroshot", "demo", "describe", "encode", "fit", "ingest", "init",
-    "open_or_create", "predict", "quality", "rating_template", "report", "review", "run",
-    "sensitivity", "train", "zeroshot",
+    "clean_review", "compare_zeroshot", "demo", "describe", "encode", "export", "fit", "ingest",
+    "init", "open_or_create", "predict", "pseudonymise", "quality", "rating_template", "report",
+    "review", "run", "sensitivity", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -46,11 +47,13 @@ _HOMES = {
     "demo": "demonstrating",
     "describe": "describing",
     "encode": "encoding",
+    "export": "exporting",
     "fit": "fitting",
     "ingest": "ingesting",
     "init": "opening",
     "open_or_create": "opening",
     "predict": "predicting",
+    "pseudonymise": "exporting",
     "quality": "quality_overview",
     "rating_template": "rating",
     "report": "reporting",

@@ -62,6 +62,8 @@ def _unlock(sheet: Worksheet, last: int) -> None:
             cell.protection = open_cell
             # a spreadsheet would make 7 of the id 007
             cell.number_format = "@" if number < KEYS else "General"
+            # an id that begins with = is an id, and no formula
+            cell.data_type = "s" if cell.data_type == "f" else cell.data_type
     for column in range(1, sheet.max_column + 1):
         sheet.cell(1, column).font = Font(bold=True)
     sheet.protection.sheet = True
