@@ -67,6 +67,8 @@ class EncodeSettings:
     empty: whoever speaks, where there is one speaker."""
     sections: tuple[str, ...] = ()
     """Parts of the interview that are encoded, by their names in these files; empty: all."""
+    precision: str = "fp32"
+    """Of the encoder's arithmetic: fp32, or bf16 or fp16, which are faster on a GPU."""
     decoder_memory_mb: int = 4096
     """Memory that decoding a recording may take, MB; kept to on Linux."""
     decoder_wait_s: int = 60
@@ -241,6 +243,7 @@ def _problems(settings: Settings) -> list[str]:
     words = {
         "fit: cv": (fit.cv, ("repeated", "lopo", "loso")),
         "encode: faces": (encode.faces, ("yunet", "haar", "none")),
+        "encode: precision": (encode.precision, ("fp32", "bf16", "fp16")),
         "ratings: duplicates": (settings.ratings.duplicates, ("error", "first", "last", "mean")),
         "ratings: consensus": (_without_name(settings.ratings.consensus), ("mean", "rater:NAME")),
     }

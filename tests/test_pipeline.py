@@ -12,6 +12,7 @@ import pypdf
 import pytest
 
 import emoclip_clinic as ec
+from emoclip_clinic import features
 from emoclip_clinic.encoder import DEMO_WEIGHTS
 from emoclip_clinic.errors import ClinicError, StudyError
 from emoclip_clinic.files import sha256_file
@@ -333,6 +334,23 @@ def test_predict_in_the_study_itself_scores_that_folder_only(
     output = tmp_path / "scores.csv"
     ec.pipeline.predict(done, tmp_path / "new", done.model_dir("cains"), output)
     assert set(pd.read_csv(output)["participant"]) == {"N01"}
+
+
+def test_fewer_bits_give_the_same_directions(done: ec.Study) -> None:
+    """Every vector is made again, is not equal, and has a cosine of 0.9995 or more to before."""
+    names = list(pd.read_csv(done.recordings_csv).query("status == 'usable'")["recording"])
+    folder, interviews = done.features_dir("emoclip-demo"), done.path / "interviews"
+    before = features.read_folder(folder, names)
+    made = ec.pipeline.encode(done, interviews, precision="bf16")
+    assert not made.fresh
+    after = features.read_folder(folder, names)
+    pd.testing.assert_frame_equal(before.segments, after.segments)
+    norms = np.linalg.norm(before.vectors, axis=1) * np.linalg.norm(after.vectors, axis=1)
+    assert ((before.vectors * after.vectors).sum(axis=1) / norms).min() >= 0.9995
+    assert not np.array_equal(before.vectors, after.vectors)
+    assert ec.pipeline.encode(done, interviews, precision="bf16").fresh
+    provenance = json.loads((done.path / "provenance/encode-emoclip-demo.json").read_text())
+    assert provenance["settings"]["precision"] == "bf16"
 
 
 def test_predict_needs_a_model(done: ec.Study, tmp_path: Path) -> None:

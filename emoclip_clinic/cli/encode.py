@@ -46,6 +46,10 @@ def encode(
     speaker: SpeakerOption = None,
     section: SectionOption = None,
     device: DeviceOption = "auto",
+    precision: Annotated[
+        str | None,
+        typer.Option(help="fp32, or bf16 or fp16, which are faster on a GPU.", metavar="NAME"),
+    ] = None,
     weights: WeightsOption = None,
     cluster: ClusterOption = "cores:1",
 ) -> None:
@@ -68,6 +72,7 @@ def encode(
         turns=turns,
         speaker=speaker,
         sections=section,
+        precision=precision,
     )
     with runner_of(view, cluster) as run:
         result = pipeline.encode(
@@ -82,6 +87,7 @@ def encode(
             speaker=speaker,
             sections=section,
             device=device,
+            precision=precision,
             weights=weights,
             # this process has the model at hand, and every core
             run=None if cluster == "cores:1" else run,

@@ -53,6 +53,7 @@ def encode(
     speaker: Sequence[str] | None = None,
     sections: Sequence[str] | None = None,
     device: str = "auto",
+    precision: str | None = None,
     weights: Path | None = None,
     run: Runner | None = None,
     progress: Progress = quiet,
@@ -75,6 +76,8 @@ def encode(
         encoded whole), names of the participant, names of sections.
     device
         "auto", "cpu", "cuda" or "cuda:N".
+    precision
+        "fp32", "bf16" or "fp16", in place of what study.toml says.
     weights
         Folder of weights.
     run
@@ -95,6 +98,7 @@ def encode(
         Turns are asked for, and no recording has any.
     """
     encoding = _encoding(study, encoder, faces, protocol, participant, weights)
+    encoding = replace(encoding, precision=precision or study.settings.encode.precision)
     choice = turn_choice(study.settings.encode, turns, speaker, sections)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)

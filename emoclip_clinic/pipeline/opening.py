@@ -33,6 +33,7 @@ def open_or_create(
     turns: str | None = None,
     speaker: Sequence[str] | None = None,
     sections: Sequence[str] | None = None,
+    precision: str | None = None,
 ) -> Study:
     """Open the study in `path`; where there is none, make one for the folder `recordings`.
 
@@ -57,7 +58,7 @@ def open_or_create(
     given: dict[str, Any] = {
         "encoder": encoder, "faces": faces, "protocol": protocol, "participant": participant,
         "pattern": pattern, "turns": turns, "speaker": tuple(speaker or ()),
-        "sections": tuple(sections or ()),
+        "sections": tuple(sections or ()), "precision": precision,
     }  # fmt: skip
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),

@@ -64,6 +64,8 @@ class Encoding:
     """Who is the participant."""
     limits: Limits = field(default_factory=Limits)
     """What reading a recording may take."""
+    precision: str = "fp32"
+    """Of the encoder's arithmetic: fp32, bf16 or fp16."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class Encoding:
         return {
             "faces": self.faces,
             "protocol": asdict(self.protocol),
+            **({} if self.precision == "fp32" else {"precision": self.precision}),
             **self.choices.settings,
         }
 
@@ -110,7 +113,10 @@ class RecordingEncoder:
     def model(self) -> VideoEncoder:
         """The encoder, loaded once."""
         return load_encoder(
-            self.encoding.encoder, weights_dir=self.encoding.weights, device=self.device
+            self.encoding.encoder,
+            weights_dir=self.encoding.weights,
+            device=self.device,
+            precision=self.encoding.precision,
         )
 
     @cached_property
