@@ -83,8 +83,9 @@ def test_a_recording_beyond_the_memory_is_a_row_of_ingest(study: ec.Study) -> No
     settings.write_text(plain.replace("[encode]", "[encode]\ndecoder_memory_mb = 256"))
     few, folder = ec.Study(study.path), study.path / "interviews"
     reason = "decoding it takes more than 256 MB of memory (decoder_memory_mb)"
-    result = ec.pipeline.ingest(few, folder)
-    assert result.exclusions["reason"].tolist() == [f"{reason}; the next run tries again"]
+    left_out = ec.pipeline.ingest(few, folder).exclusions.set_index("id")
+    # threads take memory, too: on many cores others may be left out as well
+    assert left_out.loc[VICTIM, "reason"] == f"{reason}; the next run tries again"
     assert not ec.pipeline.ingest(few, folder).fresh
     settings.write_text(plain)
     assert ec.pipeline.ingest(ec.Study(study.path), folder).exclusions.empty
