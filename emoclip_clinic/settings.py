@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emoclip_clinic.errors import SettingsError
+from emoclip_clinic.participant_rule import parse_rule
 from emoclip_clinic.resources import read_toml
 from emoclip_clinic.schema import from_table
 
@@ -53,6 +54,9 @@ class EncodeSettings:
     """A file of protocols/encoding/, without its suffix."""
     faces: str = "yunet"
     """yunet, haar, or none for recordings that are face crops already."""
+    participant: str = "largest"
+    """Who of the people in view is the participant: largest, longest, left, right, "region x,y,w,h"
+    in fractions of the picture, or the path of a photo, such as "photos/{participant}.jpg"."""
     pattern: str = ""
     """Where participant and session stand in a recording's path; empty: BIDS names or folders."""
     turns: str = ""
@@ -244,9 +248,15 @@ def _problems(settings: Settings) -> list[str]:
         "agree: margin": settings.agree.margin,
         "agree: interchange_margin": settings.agree.interchange_margin,
     }
+    try:
+        parse_rule(encode.participant)
+        rule = []
+    except SettingsError as error:
+        rule = [f"encode: {error}"]
     share = [f"fit: holdout = {fit.holdout}; allowed: 0 (none) to 0.5"]
     return (
-        share * (not 0 <= fit.holdout <= 0.5)
+        rule
+        + share * (not 0 <= fit.holdout <= 0.5)
         + [f"agree: tolerance = {settings.agree.tolerance}; allowed: more than 0"]
         * (not settings.agree.tolerance > 0)
         + [

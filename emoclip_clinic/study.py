@@ -112,6 +112,16 @@ class Study:
         return self.path / "quality.csv"
 
     @property
+    def review_csv(self) -> Path:
+        """Optional: what a reviewer decided about who is the participant."""
+        return self.path / "review.csv"
+
+    @property
+    def review_dir(self) -> Path:
+        """The page with pictures of faces, as long as it is wanted."""
+        return self.path / "review"
+
+    @property
     def participants_csv(self) -> Path:
         """Optional: participant, site, age, sex and whatever else a cohort is chosen by.
 

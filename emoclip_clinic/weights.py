@@ -95,6 +95,15 @@ FILES = (
         licence="MIT",
         description="YuNet face detector of the OpenCV Zoo",
     ),
+    WeightFile(
+        name="sface",
+        filename="face_recognition_sface_2021dec.onnx",
+        sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+        url="https://github.com/opencv/opencv_zoo/raw/main/models/face_recognition_sface/"
+        "face_recognition_sface_2021dec.onnx",
+        licence="Apache-2.0",
+        description="SFace face recogniser of the OpenCV Zoo, to find who a photo shows",
+    ),
 )
 
 

@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
     "duplicates", "features", "given_scores", "groups", "headings", "item_columns", "item_names",
-    "matching", "participants", "predictions", "quality", "rating_cells", "ratings", "recordings",
-    "scale", "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets",
-    "thresholds", "turns", "weights",
+    "matching", "participant_rule", "participants", "predictions", "quality", "rating_cells",
+    "ratings", "recordings", "reviews", "scale", "scale_rules", "scales", "scan", "scoring",
+    "segments", "settings", "sheets", "thresholds", "turns", "weights",
 }  # fmt: skip
 WORKSHOPS = {
     "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training",

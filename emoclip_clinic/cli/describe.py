@@ -28,6 +28,12 @@ def describe(
     protocol: Annotated[
         str | None, typer.Option(help="Sampling and windows: a file of protocols/encoding/.")
     ] = None,
+    participant: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose face: largest, longest, left, right, or 'region x,y,w,h'.", metavar="RULE"
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -52,6 +58,7 @@ def describe(
         encoder=encoder,
         faces=faces,
         protocol=protocol,
+        participant=participant,
         descriptions=descriptions,
         output=output,
         device=device,

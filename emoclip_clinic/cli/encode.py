@@ -32,6 +32,15 @@ def encode(
     protocol: Annotated[
         str | None, typer.Option(help="Sampling and windows: a file of protocols/encoding/.")
     ] = None,
+    participant: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose face: largest, longest, left, right, 'region x,y,w,h' in fractions of the "
+            "picture, or the path of a photo, such as 'photos/{participant}.jpg'. review.csv goes "
+            "first.",
+            metavar="RULE",
+        ),
+    ] = None,
     pattern: PatternOption = None,
     turns: TurnsOption = None,
     speaker: SpeakerOption = None,
@@ -54,6 +63,7 @@ def encode(
         encoder=encoder,
         faces=faces,
         protocol=protocol,
+        participant=participant,
         pattern=pattern,
         turns=turns,
         speaker=speaker,
@@ -66,6 +76,7 @@ def encode(
             encoder=encoder,
             faces=faces,
             protocol=protocol,
+            participant=participant,
             pattern=pattern,
             turns=turns,
             speaker=speaker,

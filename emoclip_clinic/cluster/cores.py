@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +25,8 @@ ONE_THREAD = dict.fromkeys(
     "1",
 )  # fmt: skip
 """A process a core, a thread a process: more threads than cores would wait for one another."""
+
+CHECK_S = 1.0
 
 
 def on_cores(n_jobs: int | None = None) -> Runner:
@@ -62,7 +66,10 @@ def _run(n_jobs: int, function: Callable[[Any], Any], jobs: Sequence[Any]) -> It
     # a function of a notebook or script can be packed by value alone
     packed = cloudpickle.dumps(function)
     pool = loky.ProcessPoolExecutor(
-        min(n_jobs, max(len(jobs), 1)), initializer=_receive, initargs=(packed,), env=ONE_THREAD
+        min(n_jobs, max(len(jobs), 1)),
+        initializer=_receive,
+        initargs=(packed, os.getpid()),
+        env=ONE_THREAD,
     )
     try:
         submit = partial(pool.submit, _do)
@@ -87,10 +94,18 @@ _received: list[Callable[[Any], Any]] = []
 """In a worker process: the function whose jobs it does."""
 
 
-def _receive(packed: bytes) -> None:
+def _receive(packed: bytes, parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     # Ctrl-C reaches the whole group of processes; the parent alone decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _received[:] = [pickle.loads(packed)]
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which cannot say so when it is killed."""
+    while os.getppid() == parent:
+        time.sleep(CHECK_S)
+    os._exit(1)
 
 
 def _do(job: Any) -> Any:

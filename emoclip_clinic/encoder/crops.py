@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,15 +13,43 @@ import pandas as pd
 from emoclip_clinic.encoder.looks import Looks
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.segments import EncodingProtocol
-from emoclip_clinic.video.faces import Box, FaceFinder, WholeFrame, crop_square, largest
+from emoclip_clinic.video.faces import Box, FaceFinder, crop_square, largest
 
-__all__ = ["FACE", "UNREAD", "Crop", "FaceLog", "Place", "face_crops"]
+__all__ = [
+    "FACE", "OTHER_FACE", "UNREAD", "Crop", "FaceLog", "Place", "Seen", "Watch", "face_crops",
+    "largest_face",
+]  # fmt: skip
 
 Frame = npt.NDArray[np.uint8]
 
-UNREAD, NO_FACE, FACE = 0, 1, 2
+UNREAD, NO_FACE, FACE, OTHER_FACE = 0, 1, 2, 3
 SEVERAL_FRACTION = 0.05
 """With other faces in more frames than this, the largest may not always be the participant's."""
+
+
+class Seen(NamedTuple):
+    """The faces of a frame."""
+
+    boxes: list[Box]
+    """All of them."""
+    own: Box | None
+    """The participant's."""
+    track: int = 0
+    """Its track: over a gap between two tracks the face's place is not interpolated."""
+
+
+Watch = Callable[[int, Frame], Seen]
+"""Called as (position in the plan, frame): who is seen there."""
+
+
+def largest_face(finder: FaceFinder) -> Watch:
+    """Take the largest face of each frame, whoever that is."""
+
+    def watch(position: int, frame: Frame) -> Seen:
+        boxes = finder.find(frame)
+        return Seen(boxes, largest(boxes))
+
+    return watch
 
 
 class Place(NamedTuple):
@@ -57,26 +85,30 @@ class FaceLog:
         Number of frames in the plan.
     times_s
         Presentation times of all frames of the recording; empty: not known.
-    measured
-        Whether it is measured how well the face is seen, which takes time.
+    finder
+        Looks at the pose again; without it nothing is measured of how well the face is seen.
     """
 
     def __init__(
-        self, n_samples: int, times_s: npt.ArrayLike = (), *, measured: bool = True
+        self, n_samples: int, times_s: npt.ArrayLike = (), finder: FaceFinder | None = None
     ) -> None:
-        self.measured = measured
+        self._finder = finder
         self.seen = np.full(n_samples, UNREAD, dtype=np.int8)
-        """UNREAD, NO_FACE or FACE, by position."""
+        """UNREAD, NO_FACE, FACE (the participant's) or OTHER_FACE (others' only), by position."""
         self.looks = Looks(n_samples, times_s)
         """How well the face was seen."""
         self._several = 0
 
-    def note(self, position: int, boxes: list[Box]) -> Box | None:
-        """Note a frame's faces; give the largest."""
-        box = largest(boxes)
-        self.seen[position] = NO_FACE if box is None else FACE
-        self._several += len(boxes) > 1
-        return box
+    def note(self, position: int, seen: Seen) -> None:
+        """Note a frame's faces."""
+        box, others = seen.own, OTHER_FACE if seen.boxes else NO_FACE
+        self.seen[position] = others if box is None else FACE
+        self._several += len(seen.boxes) > 1
+
+    def look(self, position: int, frame: Frame, box: Box | None) -> None:
+        """Measure how well the participant's face is seen."""
+        if self._finder is not None:
+            self.looks.note(position, frame, box, self._finder)
 
     def table(self, recording: str) -> pd.DataFrame:
         """Quality of the recording, tidy: QUALITY_COLUMNS; a value is missing where no face was."""
@@ -102,12 +134,14 @@ def _ratio(total: float, n: int) -> float:
 
 def face_crops(
     frames: Iterable[tuple[int, Frame]],
-    finder: FaceFinder,
+    watch: Watch,
     protocol: EncodingProtocol,
     size: int,
     log: FaceLog,
+    *,
+    whole: bool = False,
 ) -> Iterator[Crop]:
-    """Cut the largest face out of each frame, in order; frames without one give nothing.
+    """Cut the participant's face out of each frame, in order; frames without it give nothing.
 
     Over a gap of up to `bridge_frames` frames the face's place is interpolated between the
     detections on both sides; only the frames of such a gap are kept in memory.
@@ -116,39 +150,41 @@ def face_crops(
     ----------
     frames
         Position in the plan, ascending, and pixels, uint8 (height, width, 3) RGB.
-    finder
-        The face detector.
+    watch
+        Tells whose faces are in a frame.
     protocol
         `bridge_frames` and `face_margin` are used.
     size
         Height and width of a crop, px.
     log
         Notes what was seen.
+    whole
+        Whether frames are face crops already.
     """
-    before: tuple[int, Box] | None = None
+    before: tuple[int, Box, int] | None = None
     gap: list[tuple[int, Frame]] = []
 
     def cut(frame: Frame, box: Box, place: Place) -> Crop:
-        whole = isinstance(finder, WholeFrame)
         pixels = frame if whole else crop_square(frame, box, protocol.face_margin, size)
         return Crop(place, pixels)
 
     for position, frame in frames:
-        box = log.note(position, finder.find(frame))
-        if log.measured:
-            log.looks.note(position, frame, box, finder)
+        seen = watch(position, frame)
+        log.note(position, seen)
+        box = seen.own
+        log.look(position, frame, box)
         if before is not None and position - before[0] - 1 > protocol.bridge_frames:
             # too far from the last detection, whatever comes
             before, gap = None, []
         if box is None:
             gap += [(position, frame)] * (before is not None)
             continue
-        if before is not None:
+        if before is not None and before[2] == seen.track:
             for missed, unseen in gap:
                 place = Place(missed, before[0], position)
                 yield cut(unseen, _between(before[1], box, place), place)
         yield cut(frame, box, Place(position, position, position))
-        before, gap = (position, box), []
+        before, gap = (position, box, seen.track), []
 
 
 def _between(one: Box, other: Box, place: Place) -> Box:

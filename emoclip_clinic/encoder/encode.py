@@ -10,15 +10,25 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from emoclip_clinic.encoder.crops import FACE, UNREAD, Crop, FaceLog, Place, face_crops
+from emoclip_clinic.encoder.crops import (
+    FACE,
+    OTHER_FACE,
+    UNREAD,
+    Crop,
+    FaceLog,
+    Place,
+    Watch,
+    face_crops,
+    largest_face,
+)
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.quality import beyond
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
-from emoclip_clinic.video.faces import FaceFinder
+from emoclip_clinic.video.faces import FaceFinder, WholeFrame
 
-__all__ = ["FEW_FACES", "NOT_DECODED", "NO_FACE_FOUND", "encode_recording"]
+__all__ = ["FEW_FACES", "NOT_DECODED", "NO_FACE_FOUND", "OTHERS_ONLY", "encode_recording"]
 
 Frame = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float32]
@@ -26,6 +36,7 @@ Progress = Callable[[int, int], None]
 
 NOT_DECODED = "frames could not be decoded"
 NO_FACE_FOUND = "no face found"
+OTHERS_ONLY = "only other people's faces"
 FEW_FACES = "too few frames with a face"
 
 # embeddings (dim,) of the frames that open windows still need, by position
@@ -43,6 +54,7 @@ def encode_recording(
     times_s: npt.ArrayLike = (),
     batch_size: int = 32,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> RecordingFeatures:
     """Encode the windows of a recording.
 
@@ -71,6 +83,8 @@ def encode_recording(
         Frames that are embedded at once.
     progress
         Called with the frames read so far, and of how many.
+    watch
+        Tells whose face the participant's is; if it is not given, the largest of each frame is.
 
     Returns
     -------
@@ -83,9 +97,10 @@ def encode_recording(
     EncoderError
         An embedding is not finite.
     """
-    log = FaceLog(len(plan.frames), times_s)
+    log = FaceLog(len(plan.frames), times_s, face_finder)
     counted = _counted(frames, len(plan.frames), progress)
-    crops = face_crops(counted, face_finder, protocol, encoder.image_size, log)
+    watch, whole = watch or largest_face(face_finder), isinstance(face_finder, WholeFrame)
+    crops = face_crops(counted, watch, protocol, encoder.image_size, log, whole=whole)
     with torch.inference_mode():
         vectors = dict(_windows(crops, plan, encoder, protocol, log, batch_size))
     used = [vectors[number] for number in sorted(vectors)]
@@ -183,7 +198,8 @@ def _why_not(segment: Segment, log: FaceLog, protocol: EncodingProtocol) -> str:
     if (log.seen[list(segment.positions)] == UNREAD).all():
         return NOT_DECODED
     if fraction == 0:
-        return NO_FACE_FOUND
+        others = (log.seen[list(segment.positions)] == OTHER_FACE).any()
+        return OTHERS_ONLY if others else NO_FACE_FOUND
     if fraction < protocol.min_face_fraction:
         return FEW_FACES
     return beyond(log.looks.of_window(segment, fraction), protocol.quality)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emoclip_clinic.pipeline.quality_sensitivity import sensitivity
     from emoclip_clinic.pipeline.rating import check_ratings, rating_template
     from emoclip_clinic.pipeline.reporting import report
+    from emoclip_clinic.pipeline.reviewing import clean_review, review
     from emoclip_clinic.pipeline.running import run
     from emoclip_clinic.pipeline.training import train
     from emoclip_clinic.pipeline.turning import check_turns
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Progress", "StageResult", "agree", "check_dataset", "check_ratings", "check_turns",
-    "compare_zeroshot", "demo", "describe", "encode", "fit", "ingest", "init", "open_or_create",
-    "predict", "quality", "rating_template", "report", "run", "sensitivity", "train", "zeroshot",
+    "clean_review", "compare_zeroshot", "demo", "describe", "encode", "fit", "ingest", "init",
+    "open_or_create", "predict", "quality", "rating_template", "report", "review", "run",
+    "sensitivity", "train", "zeroshot",
 ]  # fmt: skip
 
 _HOMES = {
@@ -39,6 +41,7 @@ _HOMES = {
     "check_dataset": "checking",
     "check_ratings": "rating",
     "check_turns": "turning",
+    "clean_review": "reviewing",
     "compare_zeroshot": "comparing",
     "demo": "demonstrating",
     "describe": "describing",
@@ -51,6 +54,7 @@ _HOMES = {
     "quality": "quality_overview",
     "rating_template": "rating",
     "report": "reporting",
+    "review": "reviewing",
     "run": "running",
     "sensitivity": "quality_sensitivity",
     "train": "training",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from emoclip_clinic import files
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, load_encoder
-from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.model import VideoEncoder
-from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.encoder.participant import encode_participant
+from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.features import RecordingFeatures
+from emoclip_clinic.participant_rule import ParticipantRule
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
+from emoclip_clinic.pipeline.choosing import plain_choices
 from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.report.numbers import number
@@ -25,6 +29,7 @@ from emoclip_clinic.settings import EncodeSettings, Settings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 from emoclip_clinic.training.described import describe_vectors
 from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts
+from emoclip_clinic.video.choosing import choose
 from emoclip_clinic.video.faces import load_face_finder
 from emoclip_clinic.video.isolated import read_frames, timestamps
 
@@ -48,6 +53,7 @@ def describe(
     encoder: str | None = None,
     faces: str | None = None,
     protocol: str | None = None,
+    participant: str | None = None,
     descriptions: str = "symptoms",
     output: Path | None = None,
     device: str = "auto",
@@ -62,8 +68,8 @@ def describe(
         A video.
     study
         Where the results go (describe/), and whose settings and own descriptions are used.
-    encoder, faces, protocol
-        In place of what study.toml says.
+    encoder, faces, protocol, participant
+        In place of what study.toml says; photos and reviews are not looked at.
     descriptions
         A file of protocols/encoding/descriptions/, or its path.
     output
@@ -82,6 +88,8 @@ def describe(
         The file of descriptions is wrong.
     """
     settings = _settings(study)
+    faces = faces or settings.faces
+    rule = _rule(participant or settings.participant, faces, weights)
     words_file = find_prompts(descriptions, study)
     words = read_prompts(words_file)
     name = encoder or settings.encoder
@@ -91,7 +99,7 @@ def describe(
     # before the video is decoded
     words.class_vectors(model, list(words.classes))
     how = read_protocol(protocol or settings.protocol, study)
-    made = _encoded(recording, model, faces or settings.faces, how, weights, progress)
+    made = _encoded(recording, model, faces, how, rule, weights, progress)
     table = _timeline(made, model, words)
     path = output or study / "describe" / f"{safe_id(recording.stem)}_{words_file.stem}.csv"
     figure = path.with_suffix(".pdf")
@@ -119,23 +127,39 @@ def _settings(study: Path) -> EncodeSettings:
     return settings.encode
 
 
+def _rule(participant: str, faces: str, weights: Path | None) -> ParticipantRule:
+    rule = plain_choices(participant, faces, weights).rule
+    if rule.kind == "photo":
+        raise SettingsError(
+            f"participant = {participant!r} is a photo, and 'describe' looks at none. Say "
+            "--participant largest, longest, left, right or 'region x,y,w,h'."
+        )
+    return rule
+
+
 def _encoded(
     path: Path,
     model: VideoEncoder,
     faces: str,
     protocol: EncodingProtocol,
+    rule: ParticipantRule,
     weights: Path | None,
     progress: Progress,
 ) -> RecordingFeatures:
     finder = load_face_finder(faces, store.path("yunet", weights) if faces == "yunet" else None)
     times_s = timestamps(path)
     cut = plan(times_s, protocol)
-    made = encode_recording(
-        enumerate(read_frames(path, cut.frames, times_s=times_s)),
+
+    def read(positions: Sequence[int]) -> Iterator[npt.NDArray[np.uint8]]:
+        return read_frames(path, cut.frames[list(positions)], times_s=times_s)
+
+    made = encode_participant(
+        read,
         cut,
         model,
         finder,
         protocol,
+        lambda people: (choose(people, rule),),
         recording=path.stem,
         times_s=times_s,
         progress=lambda done, total: progress("frames", done, total),

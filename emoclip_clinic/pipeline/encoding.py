@@ -16,11 +16,12 @@ from emoclip_clinic.encoder import ENCODERS, checkpoint_path
 from emoclip_clinic.errors import EncoderError, StudyError
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
+from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.quality_tables import write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
-from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice
+from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
 from emoclip_clinic.quality import WINDOW_COLUMNS, general, require_pose
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.regression.jobs import Runner
@@ -46,6 +47,7 @@ def encode(
     encoder: str | None = None,
     faces: str | None = None,
     protocol: str | EncodingProtocol | None = None,
+    participant: str | None = None,
     pattern: str | None = None,
     turns: str | None = None,
     speaker: Sequence[str] | None = None,
@@ -64,7 +66,7 @@ def encode(
     ----------
     study, folder
         Where the features go, and where the recordings are.
-    encoder, faces, protocol
+    encoder, faces, protocol, participant
         In place of what study.toml says.
     pattern
         As for `ingest`.
@@ -88,21 +90,24 @@ def encode(
     EncoderError
         Weights are missing or damaged, or differ on a worker; the message says what to do.
     StudyError
-        A worker does not see a recording.
+        A worker does not see a recording, or review.csv is wrong.
     TurnsError
         Turns are asked for, and no recording has any.
     """
-    encoding = _encoding(study, encoder, faces, protocol, weights)
+    encoding = _encoding(study, encoder, faces, protocol, participant, weights)
     choice = turn_choice(study.settings.encode, turns, speaker, sections)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
+    choices = read_choices(study, encoding.choices, encoding.faces, table)
+    encoding = replace(encoding, choices=choices)
     usable = table[table["status"] == "usable"]
     spoken = TurnFiles.of(study, choice, usable) if choice else None
     stamp = study.stamp(
         encode_stage(encoding.label),
-        [study.recordings_csv],
+        [study.recordings_csv, study.review_csv],
         encoding.settings | ({"turns": spoken.settings} if spoken else {}),
         encoder=encoding.encoder_sha256,
+        **encoding.choices.facts,
         **(spoken.hashes if spoken else {}),
     )
     fresh = study.is_fresh(stamp)
@@ -117,6 +122,7 @@ def _encoding(
     encoder: str | None,
     faces: str | None,
     protocol: str | EncodingProtocol | None,
+    participant: str | None,
     weights_dir: Path | None,
 ) -> Encoding:
     settings = study.settings.encode
@@ -142,6 +148,7 @@ def _encoding(
         label=encoder_label(name),
         encoder_sha256=study.sha256(checkpoint_path(name, weights_dir)),
         limits=Limits(settings.decoder_memory_mb, settings.decoder_wait_s),
+        choices=plain_choices(participant or settings.participant, finder, weights_dir),
     )
 
 
@@ -159,18 +166,13 @@ def _encode_all(
     folder = study.features_dir(encoding.label)
     paths = {name: folder / f"{name}.safetensors" for name in usable["recording"]}
     worker = RecordingEncoder(study.path.absolute(), encoding, device)
-    turns = spoken.spoken() if spoken else {}
-    every = [row | {"turns": turns.get(row["recording"])} for row in usable.to_dict("records")]
-    rows = [
-        row
-        for row in every
-        if features.read_key(paths[row["recording"]]) != encoding.key(row["sha256"], row["turns"])
-    ]
+    every = with_turns(usable, spoken)
+    rows = [row for row in every if features.read_key(paths[row["recording"]]) != encoding.key(row)]
     changed = {}
     n_fresh = len(paths) - len(rows)
     progress("recordings", n_fresh, len(paths))
     for done, (row, made) in enumerate(_each(worker, rows, run, progress), n_fresh + 1):
-        name, key = row["recording"], encoding.key(row["sha256"], row["turns"])
+        name, key = row["recording"], encoding.key(row)
         if _content(study, study.path / row["path"]) != row["sha256"]:
             made = worker.failed(row, CHANGED, final=False)
         if not made.final:

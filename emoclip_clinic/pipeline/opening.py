@@ -28,6 +28,7 @@ def open_or_create(
     encoder: str | None = None,
     faces: str | None = None,
     protocol: str | None = None,
+    participant: str | None = None,
     pattern: str | None = None,
     turns: str | None = None,
     speaker: Sequence[str] | None = None,
@@ -54,8 +55,9 @@ def open_or_create(
     if encoder not in (None, *ENCODERS):
         encoder = _as_seen_from(path, checkpoint_path(encoder))
     given: dict[str, Any] = {
-        "encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern,
-        "turns": turns, "speaker": tuple(speaker or ()), "sections": tuple(sections or ()),
+        "encoder": encoder, "faces": faces, "protocol": protocol, "participant": participant,
+        "pattern": pattern, "turns": turns, "speaker": tuple(speaker or ()),
+        "sections": tuple(sections or ()),
     }  # fmt: skip
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),

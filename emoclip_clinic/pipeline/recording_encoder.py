@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from emoclip_clinic import features
@@ -18,14 +20,21 @@ from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, quiet
+from emoclip_clinic.pipeline.choosing import Choices, found_id
 from emoclip_clinic.pipeline.spoken import Spoken, on_clock
-from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, plan
+from emoclip_clinic.reviews import Review, leave_out
+from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, plan
 from emoclip_clinic.study import digest
 from emoclip_clinic.video.decoder import Limits
 
 if TYPE_CHECKING:
+    from emoclip_clinic.encoder.likeness import Recogniser
     from emoclip_clinic.encoder.model import VideoEncoder
+    from emoclip_clinic.encoder.participant import Choose, Read
     from emoclip_clinic.video.faces import FaceFinder
+    from emoclip_clinic.video.people import Person
+
+    Frame = npt.NDArray[np.uint8]
 
 __all__ = ["Encoding", "RecordingEncoder"]
 
@@ -51,18 +60,39 @@ class Encoding:
     """Name of the folder of features."""
     encoder_sha256: str
     """Of the file of weights."""
+    choices: Choices
+    """Who is the participant."""
     limits: Limits = field(default_factory=Limits)
     """What reading a recording may take."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the features depend on, beside recording and weights."""
-        return {"faces": self.faces, "protocol": asdict(self.protocol)}
+        """What the features depend on, beside recording, weights, photos and review."""
+        return {
+            "faces": self.faces,
+            "protocol": asdict(self.protocol),
+            **self.choices.settings,
+        }
 
-    def key(self, recording_sha256: str, spoken: Spoken | None = None) -> str:
-        """Hash all that a recording's features depend on."""
+    def key(self, row: Mapping[Any, Any]) -> str:
+        """Hash all that the features of a recording, a row of recordings.csv, depend on."""
+        spoken: Spoken | None = row.get("turns")
         turns = [[spoken.stretches, spoken.reason]] if spoken else []
-        return digest([recording_sha256, self.encoder_sha256, self.settings, *turns])
+        choice = self.choices.key(row["recording"])
+        return digest([row["sha256"], self.encoder_sha256, self.settings, choice, *turns])
+
+
+class Planned(NamedTuple):
+    """What is read of a recording."""
+
+    cut: Plan
+    """The windows."""
+    times_s: npt.NDArray[np.float64]
+    """Of the frames of the plan."""
+    read: Read
+    """Reads them, by position."""
+    every_s: npt.NDArray[np.float64]
+    """Presentation times of all frames of the recording."""
 
 
 @dataclass(frozen=True)
@@ -99,34 +129,82 @@ class RecordingEncoder:
 
         One that cannot be read, or has no turns, gives what `failed` gives.
         """
-        from emoclip_clinic.encoder.encode import encode_recording
-        from emoclip_clinic.video.isolated import read_frames, timestamps
+        from emoclip_clinic.encoder.participant import encode_participant
 
-        path, n_frames = self.study / row["path"], row["n_frames_decoded"]
-        n_known, limits = None if pd.isna(n_frames) else int(n_frames), self.encoding.limits
-        spoken = row.get("turns")
-        if spoken and spoken.reason:
-            return self.failed(row, spoken.reason)
         try:
-            times_s = timestamps(path, n_known, limits=limits)
-            if n_known not in (None, len(times_s)):
-                raise DecoderError(f"other frames decode than when it was examined; {AGAIN}")
-            cut = plan(times_s, self.encoding.protocol, spoken and on_clock(spoken, path, limits))
-            return encode_recording(
-                enumerate(read_frames(path, cut.frames, times_s=times_s, limits=limits)),
+            planned = self.planned(row)
+            cut, read = planned.cut, planned.read
+            return encode_participant(
+                read,
                 cut,
                 self.model,
                 self.finder,
                 self.encoding.protocol,
+                self._chooser(row, cut, read),
                 recording=row["recording"],
-                times_s=times_s,
+                times_s=planned.every_s,
                 batch_size=BATCH_FRAMES,
                 progress=lambda done, total: progress("frames", done, total),
             )
         except RecordingError as error:
-            # what could be read before may be read again: a drive was away
-            final = n_known is None and not isinstance(error, DecoderError)
-            return self.failed(row, str(error), final=final)
+            return self.failed(row, str(error), final=not isinstance(error, DecoderError))
+
+    def planned(self, row: Mapping[Any, Any]) -> Planned:
+        """Plan the windows of a recording, and give what reads its frames.
+
+        Raises
+        ------
+        RecordingError
+            It cannot be read, or has no turns.
+        """
+        from emoclip_clinic.video.isolated import read_frames, timestamps
+
+        spoken: Spoken | None = row.get("turns")
+        if spoken and spoken.reason:
+            raise RecordingError(spoken.reason)
+        path, limits = self.study / row["path"], self.encoding.limits
+        n_known = None if pd.isna(row["n_frames_decoded"]) else int(row["n_frames_decoded"])
+        with _as_before(n_known):
+            times_s = timestamps(path, n_known, limits=limits)
+            stretches = on_clock(spoken, path, limits) if spoken else None
+        if n_known not in (None, len(times_s)):
+            raise DecoderError(f"other frames decode than when it was examined; {AGAIN}")
+        cut = plan(times_s, self.encoding.protocol, stretches)
+        review = self.encoding.choices.reviews.get(row["recording"], Review())
+        cut = leave_out(cut, review.stretches)
+
+        def read(positions: Sequence[int]) -> Iterator[Frame]:
+            with _as_before(n_known):
+                yield from read_frames(
+                    path, cut.frames[list(positions)], times_s=times_s, limits=limits
+                )
+
+        return Planned(cut, times_s[cut.frames], read, times_s)
+
+    def found(self, row: Mapping[Any, Any], cut: Plan) -> str:
+        """Name the people that are found in a recording."""
+        return found_id(row["sha256"], self.encoding.faces, self.encoding.protocol, cut)
+
+    def _chooser(self, row: Mapping[Any, Any], cut: Plan, read: Read) -> Choose:
+        from emoclip_clinic.encoder.likeness import choose_like
+
+        choices, found = self.encoding.choices, self.found(row, cut)
+
+        def like(people: tuple[Person, ...], photo: Path) -> Person:
+            return choose_like(people, photo, read, self.finder, self.recognisers)
+
+        return lambda people: choices.choose(row["recording"], people, found, like)
+
+    @cached_property
+    def recognisers(self) -> list[Recogniser]:
+        """What compares faces with a photo, loaded once."""
+        from emoclip_clinic.encoder.likeness import by_look, image_tower, sface
+        from emoclip_clinic.video.sface import SFace
+
+        folder = self.encoding.weights
+        if self.encoding.choices.recogniser == "sface":
+            return [sface(SFace(store.path("sface", folder), store.path("yunet", folder)))]
+        return [image_tower(self.model), by_look()]
 
     def elsewhere(self, row: Mapping[Any, Any]) -> features.RecordingFeatures:
         """Encode a recording on a worker.
@@ -160,3 +238,14 @@ class RecordingEncoder:
             notice=self.model.notice,
             final=final,
         )
+
+
+@contextlib.contextmanager
+def _as_before(n_known: int | None) -> Iterator[None]:
+    """Expect of what could be read to its end before that it can be read again: a drive is away."""
+    try:
+        yield
+    except RecordingError as error:
+        if n_known is None or isinstance(error, DecoderError):
+            raise
+        raise DecoderError(str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,16 @@ from emoclip_clinic.turns import Stretch, Turn, TurnChoice, stretches
 from emoclip_clinic.turns_files import KINDS, read
 from emoclip_clinic.video.isolated import Limits, lead_s
 
-__all__ = ["NO_FILE", "NO_TURN", "UNUSABLE", "Spoken", "TurnFiles", "on_clock", "turn_choice"]
+__all__ = [
+    "NO_FILE",
+    "NO_TURN",
+    "UNUSABLE",
+    "Spoken",
+    "TurnFiles",
+    "on_clock",
+    "turn_choice",
+    "with_turns",
+]
 
 NO_FILE = "no file of turns"
 UNUSABLE = "its file of turns cannot be used"
@@ -195,13 +204,14 @@ class TurnFiles:
         turns = self._turns(path)
         if isinstance(turns, TurnsError):
             return Spoken(file, reason=UNUSABLE, note=str(turns))
+        place = path.name if self._served[path] == 1 else f"{path.name}, {name}"
         try:
             own = self._own(turns, name)
             found = stretches(own, self.choice)
         except TurnsError as error:
-            return Spoken(file, reason=NO_TURN, note=f"{path.name}: {error}")
+            return Spoken(file, reason=NO_TURN, note=f"{place}: {error}")
         duration_s = self.rows[name]["duration_s"]
-        return Spoken(file, found, note=_beyond(path.name, own, found, duration_s))
+        return Spoken(file, found, note=_beyond(place, own, found, duration_s))
 
     def _turns(self, path: Path) -> ByRecording | TurnsError:
         """Read a file once, however many recordings it serves."""
@@ -228,14 +238,26 @@ class TurnFiles:
             )
         if "" in turns:
             raise TurnsError(f"{turns[''][0].place} names no recording, other rows do. Add it.")
-        # in a file for all, a file name that several recordings have tells nothing
-        own = {one for one in known & _names(self.rows[name]) if alone or self._everyone[one] == 1}
-        # some programs write the sound file's path
-        if not own and alone and len(known) == 1 and not known & set(self._everyone):
-            own = known
+        own = self._claimed(known, name, alone)
         if not own:
-            raise TurnsError(f"it holds no turn of {name}.")
+            raise TurnsError("it holds no turn of this recording.")
         return [turn for one in sorted(own) for turn in turns[one]]
+
+    def _claimed(self, known: set[str], name: str, alone: bool) -> set[str]:
+        """Choose the names of a file's recordings that mean this one."""
+        own = known & _names(self.rows[name])
+        if not alone:
+            # a file name that several recordings have tells nothing
+            return {one for one in own if self._everyone[one] == 1}
+        # some programs write the sound file's path
+        others = len(known) > 1 or bool(known & set(self._everyone))
+        return own if own or others else known
+
+
+def with_turns(usable: pd.DataFrame, files: TurnFiles | None) -> list[dict[Hashable, Any]]:
+    """Give the rows of recordings.csv, each with its turns: None where none are asked for."""
+    turns = files.spoken() if files else {}
+    return [row | {"turns": turns.get(row["recording"])} for row in usable.to_dict("records")]
 
 
 def on_clock(spoken: Spoken, path: Path, limits: Limits) -> list[Stretch]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from emoclip_clinic import weights as store
-from emoclip_clinic.encoder.crops import FaceLog, face_crops
+from emoclip_clinic.encoder.crops import FaceLog, face_crops, largest_face
 from emoclip_clinic.encoder.encode import FEW_FACES
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.pipeline.clips import examine
@@ -85,12 +85,11 @@ def _face_cutter(recipe: Recipe, size: int, weights: Path | None) -> CutFaces:
     if recipe.faces == "none":
         return lambda frames: frames
     detector = store.path("yunet", weights) if recipe.faces == "yunet" else None
-    finder, turn = load_face_finder(recipe.faces, detector), threading.Lock()
+    watch, turn = largest_face(load_face_finder(recipe.faces, detector)), threading.Lock()
 
     def cut(frames: list[Frame]) -> list[Frame]:
         with turn:  # a detector looks at one frame at a time
-            log = FaceLog(len(frames), measured=False)
-            found = face_crops(enumerate(frames), finder, PROTOCOL, size, log)
+            found = face_crops(enumerate(frames), watch, PROTOCOL, size, FaceLog(len(frames)))
             crops = [crop.pixels for crop in found]
         if len(crops) < PROTOCOL.min_face_fraction * len(frames):
             raise RecordingError(FEW_FACES)

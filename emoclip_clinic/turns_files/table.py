@@ -37,6 +37,18 @@ class _Times:
     unit_s: float
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """Where everything stands."""
+
+    start: _Times
+    stop: _Times | None
+    duration: _Times | None
+    speaker: int | None
+    section: int | None
+    recording: int | None
+
+
 def read(text: str) -> list[Turn]:
     """Read a table with a heading for start and for stop or duration.
 
@@ -46,32 +58,33 @@ def read(text: str) -> list[Turn]:
         A column is missing, or a cell is no time; the message has the row.
     """
     header, rows = _cut(text)
+    columns = _columns(header)
+    return [_turn(row, columns, f"row {number}") for number, row in rows]
+
+
+def _columns(header: list[str]) -> _Columns:
     start, stop, duration = (_times(header, names) for names in (START, STOP, DURATION))
     if start is None or (stop is None and duration is None):
         raise TurnsError(
             f"its headings are {', '.join(header) or 'missing'}; needed are start_s and stop_s (or "
             "duration_s), in seconds, or start_ms and stop_ms. Name the columns so."
         )
-    speaker = _column(header, SPEAKER + EVENT)
-    section = _column(header, SECTION + EVENT)
-    recording = _column(header, RECORDING)
-    turns = []
-    for number, row in rows:
-        place = f"row {number}"
-        began = _time(row, start, place)
-        if began is None:
-            raise TurnsError(f"{place} has no start. Give every row one.")
-        turns.append(
-            make_turn(
-                began,
-                _stop(row, began, stop, duration, place),
-                place,
-                speaker=_cell(row, speaker),
-                section=_cell(row, section),
-                recording=_cell(row, recording),
-            )
-        )
-    return turns
+    names = (SPEAKER + EVENT, SECTION + EVENT, RECORDING)
+    return _Columns(start, stop, duration, *(_column(header, some) for some in names))
+
+
+def _turn(row: list[str], columns: _Columns, place: str) -> Turn:
+    start_s = _time(row, columns.start, place)
+    if start_s is None:
+        raise TurnsError(f"{place} has no start. Give every row one.")
+    return make_turn(
+        start_s,
+        _stop(row, start_s, columns, place),
+        place,
+        speaker=_cell(row, columns.speaker),
+        section=_cell(row, columns.section),
+        recording=_cell(row, columns.recording),
+    )
 
 
 def _cut(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -127,12 +140,10 @@ def _time(row: list[str], times: _Times, place: str) -> float | None:
     return float(cell) * times.unit_s
 
 
-def _stop(
-    row: list[str], start_s: float, stop: _Times | None, duration: _Times | None, place: str
-) -> float:
+def _stop(row: list[str], start_s: float, columns: _Columns, place: str) -> float:
     """Give the stop; the start where there is none: an event without a duration."""
-    if stop is not None:
-        value = _time(row, stop, place)
-        return start_s if value is None else value
-    lasts_s = None if duration is None else _time(row, duration, place)
+    if columns.stop is not None:
+        stop_s = _time(row, columns.stop, place)
+        return start_s if stop_s is None else stop_s
+    lasts_s = None if columns.duration is None else _time(row, columns.duration, place)
     return start_s + (lasts_s or 0.0)

@@ -1,4 +1,4 @@
-"""`probe`, `timestamps`, `lead_s` and `read_frames` in a process of their own, with the same results.
+"""`probe`, `timestamps`, `lead_s` and `read_frames` in a process of its own, with equal results.
 
 A crash, a hang or too much memory there costs that recording an error with its reason, and the
 next recording gets a new process. Without such an accident one process serves them all.

@@ -17,7 +17,7 @@ import numpy.typing as npt
 __all__ = ["Message", "WireError", "receive", "send"]
 
 LENGTHS = struct.Struct("<IQ")
-TYPES = ("uint8", "int64", "float64")
+TYPES = {"uint8": np.uint8, "int64": np.int64, "float64": np.float64}
 """Pixels, indices, times."""
 
 
@@ -67,8 +67,8 @@ def receive(pipe: BinaryIO) -> Message:
         if layout is None:
             return Message(str(kind), dict(facts))
         name, shape = layout
-        array = np.empty(shape, name if name in TYPES else "")
-    except (ValueError, TypeError) as error:
+        array = np.empty(shape, TYPES[name])
+    except (ValueError, TypeError, KeyError) as error:
         raise WireError("what came is no message") from error
     if array.nbytes != n_array:
         raise WireError("an array has another size than said")

@@ -1,0 +1,88 @@
+"""Which of the people in a recording is the participant, by a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.participant_rule import ParticipantRule, Region
+from emoclip_clinic.video.people import Person
+from emoclip_clinic.video.tracks import Sighting
+
+__all__ = ["choose"]
+
+PASSING = 0.1
+"""Who is in view for less than this share of the time of who is in view longest sits nowhere."""
+SAME_PLACE = 0.05
+"""Of the picture's width: whose places are nearer than this, neither is left or right."""
+MOSTLY = 2.0
+"""Who is in the region is there this many times as often as anybody else."""
+
+
+def choose(people: Sequence[Person], rule: ParticipantRule) -> Person:
+    """Choose the participant.
+
+    Parameters
+    ----------
+    people
+        Everyone seen in the recording, at least one.
+    rule
+        largest: whose face covers most of the picture, summed over all sampled frames; longest: who
+        is in view in most of them; left, right: who sits there in the first half of the recording;
+        region: whose face is in it, in the first half of the recording. Who changes places later
+        is followed.
+
+    Raises
+    ------
+    RecordingError
+        The rule does not tell who it is; the message is the reason for leaving the recording out.
+    """
+    if rule.kind == "largest":
+        # of equal ones, who is in view longer
+        return max(people, key=_covered)
+    if rule.kind == "longest":
+        return people[0]
+    if rule.kind == "region":
+        return _in_region(people, rule)
+    return _at_the_side(people, rule.kind)
+
+
+def _covered(person: Person) -> float:
+    return sum(one.share for one in person.sightings)
+
+
+def _first_half(people: Sequence[Person], person: Person) -> list[Sighting]:
+    """Sightings in the first half of the time in which anybody is in view; all, if none are."""
+    start = min(one.positions[0] for one in people)
+    middle = (start + max(one.positions[-1] for one in people)) / 2
+    return [one for one in person.sightings if one.position <= middle] or [*person.sightings]
+
+
+def _at_the_side(people: Sequence[Person], side: str) -> Person:
+    staying = [one for one in people if len(one.positions) >= PASSING * len(people[0].positions)]
+    place = {one.number: _median_x(_first_half(people, one)) for one in staying}
+    sign = 1 if side == "left" else -1
+    ranked = sorted(staying, key=lambda one: sign * place[one.number])
+    if len(ranked) > 1 and abs(place[ranked[1].number] - place[ranked[0].number]) < SAME_PLACE:
+        raise RecordingError(f"two people sit equally far {side}: choose one in the review")
+    return ranked[0]
+
+
+def _median_x(sightings: list[Sighting]) -> float:
+    return float(np.median([one.x for one in sightings]))
+
+
+def _in_region(people: Sequence[Person], rule: ParticipantRule) -> Person:
+    counts = {one.number: _n_inside(_first_half(people, one), rule.region) for one in people}
+    ranked = sorted(people, key=lambda one: -counts[one.number])
+    if not counts[ranked[0].number]:
+        raise RecordingError("nobody's face is in the region that the participant sits in")
+    if len(ranked) > 1 and counts[ranked[0].number] < MOSTLY * counts[ranked[1].number]:
+        raise RecordingError("two people's faces are in the region that the participant sits in")
+    return ranked[0]
+
+
+def _n_inside(sightings: list[Sighting], region: Region | None) -> int:
+    return sum(region is not None and region.holds(one.x, one.y) for one in sightings)
