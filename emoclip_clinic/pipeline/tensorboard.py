@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from emoclip_clinic import files
 from emoclip_clinic.training.trainer import STEP_COLUMNS, VALIDATION_COLUMNS, Step
 
 __all__ = ["tensorboard"]
@@ -31,6 +32,8 @@ def tensorboard(folder: Path, step: int) -> Iterator[Callable[[Step], None]]:
         return
     from torch.utils.tensorboard import SummaryWriter
 
+    # what TensorBoard makes itself, everybody may read
+    files.make_folder(folder)
     with SummaryWriter(str(folder), purge_step=step + 1) as writer:
 
         def write(done: Step) -> None:

@@ -116,6 +116,7 @@ def test_tensorboard_shows_what_the_tables_hold(cli: Type) -> None:
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     write_clips(Path("clips"), epochs=2)
     assert cli(*TRAIN).code == 0
+    assert Path("out/tensorboard").stat().st_mode & 0o077 == 0
     shown = events.EventAccumulator("out/tensorboard").Reload()
     for tag, name in (("training/loss", "steps"), ("validation/loss", "validation")):
         table = pd.read_csv(f"out/{name}.csv")
