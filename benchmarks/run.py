@@ -46,8 +46,8 @@ CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
         ),
     ),
     "encoder_forward": (
-        "The same, 32 clips of 32 frames, over open_clip's eager tower with temporal layers written "
-        "as a textbook does",
+        "The same, 32 clips of 32 frames, over open_clip's eager tower with temporal layers "
+        "written as a textbook does",
         lambda r: f"{r['ratio']:.2f} times as fast",
     ),
     "training_speed": (
@@ -66,8 +66,8 @@ CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
         ),
     ),
     "many_recordings": (
-        "1,000 recordings of 2 s: `encode` beyond decoding and encoding, a recording; `encode` with "
-        "nothing to do",
+        "1,000 recordings of 2 s: `encode` beyond decoding and encoding, a recording; `encode` "
+        "with nothing to do",
         lambda r: f"{r['overhead_ms']:.0f} ms; {r['nothing_to_do_s']:.1f} s",
     ),
     "fit_speed": (
