@@ -44,6 +44,8 @@ def spoil(study: Study) -> None:
     ratings = pd.read_csv(study.path / "ratings.csv", dtype=str)
     ratings = ratings.assign(date=DATED, remarks=REMARK)
     ratings.to_csv(study.path / "ratings.csv", index=False)
+    places = {"folder": "Tapes of Jane", "photo": "jane_roe.jpg", "others": ["/data/jroe"]}
+    study.record(study.stamp("ingest", [], places), [study.recordings_csv])
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,18 @@ def rows(content: bytes) -> list[dict[str, str]]:
 
 def secrets_of(study: Study) -> Iterator[str]:
     recordings = pd.read_csv(study.recordings_csv, dtype=str)
-    yield from (PREFIX, *RATERS, "Interviews of", "jroe", REMARK, "Ottoline", PHONE, DATED)
+    yield from (
+        PREFIX,
+        *RATERS,
+        "Interviews of",
+        "Tapes of",
+        "jroe",
+        "jane_roe",
+        REMARK,
+        "Ottoline",
+        PHONE,
+        DATED,
+    )
     yield from recordings["sha256"]
     yield from recordings["recording"]
     yield str(study.path)

@@ -48,8 +48,8 @@ def export(
 ) -> None:
     """Make a bundle that can be shared: features, predictions, ratings, agreement, provenance.
 
-    Ids are replaced by codes. Recordings, paths, dates and free text are left out. LEAVES.md in it
-    says what features of a face may still reveal.
+    Ids are replaced by codes. Recordings, paths, dates and free text are left out. What
+    features of a face may still reveal is said in it.
     """
     from emoclip_clinic import pipeline
 
@@ -78,8 +78,8 @@ def pseudonymise(
 ) -> None:
     """Copy the study with codes in place of ids of participants, recordings and raters.
 
-    The copy is a study: 'fit', 'agree' and 'report' work in it. The same key gives the same codes
-    in every study.
+    The copy is a study: 'fit', 'agree' and 'report' work in it. The same key
+    gives the same codes in every study.
     """
     from emoclip_clinic import pipeline
 

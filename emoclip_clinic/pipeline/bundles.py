@@ -49,8 +49,9 @@ def _texts(name: str) -> dict[str, Any]:
 
 def meanings() -> dict[str, str]:
     """Say what each column of a bundle means."""
-    # the bundle's own texts come last, and so before those of other exports
-    every = sorted(names("templates/exports"), key=lambda name: name == "bundle")
+    # the last one counts: the bundle's own, before it those of all reports
+    last = ("dictionary", "bundle")
+    every = [*(name for name in names("templates/exports") if name not in last), *last]
     return {column: text for name in every for column, text in _texts(name)["columns"].items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from fnmatch import fnmatchcase
@@ -37,6 +38,8 @@ FACTS = (
 """What is kept of a stage's provenance, beside its settings and numbers."""
 PLACES = ("folder", "pattern")
 """Settings that are paths, or parts of one."""
+PLACE = re.compile(r"[/\\]|\.[A-Za-z]\w{1,4}$")
+"""In a text that is a path, or ends as a file name does."""
 ABOUT_PEOPLE = ("participant", "site", "age", "sex", "gender", "ethnicity")
 MAX_AGE_YEARS = 89
 
@@ -123,8 +126,11 @@ def _settings(copy: Copy) -> Settings:
             institution=names.text(given.study.institution),
             recordings=NOT_SHARED,
         ),
+        # anew: what else is set there may be a path
         encode=EncodeSettings(
-            encoder_label(given.encode.encoder), given.encode.protocol, given.encode.faces
+            encoder=encoder_label(given.encode.encoder),
+            protocol=given.encode.protocol,
+            faces=given.encode.faces,
         ),
         ratings=RatingsSettings(
             consensus=f"rater:{names.rater(rater)}" if named else given.ratings.consensus
@@ -267,5 +273,5 @@ def _without_places(copy: Copy, value: Any) -> Any:
     if isinstance(value, list):
         return [_without_places(copy, one) for one in value]
     if isinstance(value, str):
-        return NOT_SHARED if "/" in value or "\\" in value else copy.names.text(value)
+        return NOT_SHARED if PLACE.search(value) else copy.names.text(value)
     return value
