@@ -55,6 +55,8 @@ class EncodeSettings:
     """yunet, haar, or none for recordings that are face crops already."""
     pattern: str = ""
     """Where participant and session stand in a recording's path; empty: BIDS names or folders."""
+    frames: bool = False
+    """Whether the embeddings of frames are kept, which models need that tune the encoder."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
-    "duplicates", "features", "given_scores", "groups", "headings", "item_columns", "item_names",
-    "matching", "participants", "predictions", "rating_cells", "ratings", "recordings", "scale",
-    "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets", "weights",
+    "duplicates", "features", "frames", "given_scores", "groups", "headings", "item_columns",
+    "item_names", "matching", "participants", "predictions", "rating_cells", "ratings",
+    "recordings", "scale", "scale_rules", "scales", "scan", "scoring", "segments", "settings",
+    "sheets", "tensors", "weights",
 }  # fmt: skip
 WORKSHOPS = {
     "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training", "video",

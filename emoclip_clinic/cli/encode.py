@@ -34,6 +34,13 @@ def encode(
     pattern: PatternOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
+    frames: Annotated[
+        bool | None,
+        typer.Option(
+            "--frames/--no-frames",
+            help="Also keep the embeddings of frames, for 'fit --model head_tuned'.",
+        ),
+    ] = None,
     cluster: ClusterOption = "cores:1",
 ) -> None:
     """Encode the participant's face in windows of each recording.
@@ -51,6 +58,7 @@ def encode(
         faces=faces,
         protocol=protocol,
         pattern=pattern,
+        frames=frames,
     )
     with runner_of(view, cluster) as run:
         result = pipeline.encode(
@@ -62,6 +70,7 @@ def encode(
             pattern=pattern,
             device=device,
             weights=weights,
+            keep_frames=frames,
             # this process has the model at hand, and every core
             run=None if cluster == "cores:1" else run,
             progress=view.progress,

@@ -14,6 +14,7 @@ from emoclip_clinic.encoder.crops import FACE, UNREAD, Crop, FaceLog, Place, fac
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
+from emoclip_clinic.frames import padded
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
 from emoclip_clinic.video.faces import FaceFinder
 
@@ -41,6 +42,7 @@ def encode_recording(
     recording: str,
     batch_size: int = 32,
     progress: Progress | None = None,
+    keep_frames: bool = False,
 ) -> RecordingFeatures:
     """Encode the windows of a recording.
 
@@ -67,6 +69,8 @@ def encode_recording(
         Frames that are embedded at once.
     progress
         Called with the frames read so far, and of how many.
+    keep_frames
+        Whether the embeddings of each window's frames are given too.
 
     Returns
     -------
@@ -83,8 +87,12 @@ def encode_recording(
     counted = _counted(frames, len(plan.frames), progress)
     crops = face_crops(counted, face_finder, protocol, encoder.image_size, log)
     with torch.inference_mode():
-        vectors = dict(_windows(crops, plan, encoder, protocol, log, batch_size))
-    used = [vectors[number] for number in sorted(vectors)]
+        found = {
+            number: (_embed_clip(clip, encoder), clip.cpu().numpy() if keep_frames else None)
+            for number, clip in _windows(crops, plan, encoder, protocol, log, batch_size)
+        }
+    used = [found[number][0] for number in sorted(found)]
+    clips = [clip for _, (_, clip) in sorted(found.items()) if clip is not None]
     return RecordingFeatures(
         recording=recording,
         encoder=encoder.name,
@@ -93,6 +101,7 @@ def encode_recording(
         vectors=np.stack(used) if used else np.zeros((0, encoder.dim), np.float32),
         quality=log.table(recording),
         notice=encoder.notice,
+        frames=padded(clips, encoder.dim) if keep_frames else None,
     )
 
 
@@ -103,8 +112,8 @@ def _windows(
     protocol: EncodingProtocol,
     log: FaceLog,
     batch_size: int,
-) -> Iterator[tuple[int, Vector]]:
-    """Give number and vector of each used window as soon as its last frame is embedded."""
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Give number and frames of each used window as soon as its last one is embedded."""
     # prepared one by one: a batch of whole frames could be large
     prepared = ((crop, encoder.preprocess(crop.pixels[None])) for crop in crops)
     ring: Ring = {}
@@ -117,7 +126,7 @@ def _windows(
         while waiting and max(waiting[0][1].positions) <= done:
             number, segment = waiting.pop(0)
             if not _why_not(segment, log, protocol):
-                yield number, _embed_clip(segment, ring, encoder)
+                yield number, _clip(segment, ring)
         oldest = min((min(segment.positions) for _, segment in waiting), default=done)
         ring = {position: one for position, one in ring.items() if position >= oldest}
 
@@ -141,14 +150,19 @@ def _embed(batch: list[tuple[Place, torch.Tensor]], encoder: VideoEncoder) -> Ri
     }
 
 
-def _embed_clip(segment: Segment, ring: Ring, encoder: VideoEncoder) -> Vector:
+def _clip(segment: Segment, ring: Ring) -> torch.Tensor:
+    """Embeddings of the frames that a window uses, (time, dim)."""
     low, high = min(segment.positions), max(segment.positions)
     clip = [
         ring[position][1]
         for position in segment.positions
         if position in ring and ring[position][0].is_within(low, high)
     ]
-    vector = encoder.encode_temporal(torch.stack(clip)[None])[0]
+    return torch.stack(clip)
+
+
+def _embed_clip(clip: torch.Tensor, encoder: VideoEncoder) -> Vector:
+    vector = encoder.encode_temporal(clip[None])[0]
     _check_finite(vector)
     return vector.cpu().numpy()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from emoclip_clinic import features, files
+from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path
 from emoclip_clinic.errors import EncoderError, StudyError
@@ -45,6 +45,7 @@ def encode(
     pattern: str | None = None,
     device: str = "auto",
     weights: Path | None = None,
+    keep_frames: bool | None = None,
     run: Runner | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
@@ -65,6 +66,9 @@ def encode(
         "auto", "cpu", "cuda" or "cuda:N".
     weights
         Folder of weights.
+    keep_frames
+        Whether the embeddings of frames are kept, for models that tune the temporal layers; in
+        place of what study.toml says.
     run
         Who encodes, a job a recording, such as `cluster.connect` gives; this process if it is not
         given. Workers read the recordings and the weights where this machine does.
@@ -81,13 +85,15 @@ def encode(
         A worker does not see a recording.
     """
     encoding = _encoding(study, encoder, faces, protocol, weights)
+    if study.settings.encode.frames if keep_frames is None else keep_frames:
+        encoding = replace(encoding, frames=True)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
     usable = table[table["status"] == "usable"]
     stamp = study.stamp(
         encode_stage(encoding.label),
         [study.recordings_csv],
-        encoding.settings,
+        encoding.settings | ({"frames": True} if encoding.frames else {}),
         encoder=encoding.encoder_sha256,
     )
     fresh = study.is_fresh(stamp)
@@ -143,7 +149,7 @@ def _encode_all(
     rows = [
         row
         for row in usable.to_dict("records")
-        if features.read_key(paths[row["recording"]]) != encoding.key(row["sha256"])
+        if not _is_fresh(paths[row["recording"]], encoding, row["sha256"])
     ]
     changed = {}
     n_fresh = len(paths) - len(rows)
@@ -154,18 +160,30 @@ def _encode_all(
             # no key: the next run tries again
             made, key = worker.failed(row, CHANGED), ""
             changed[name] = CHANGED
+        if encoding.frames:
+            # before the vectors: where these are fresh, their frames are there
+            frames.write_frames(folder, made, key)
         features.write(paths[name], made, key)
         progress("recordings", done, len(paths))
     tables = _write_tables(folder, paths.values())
+    kept = [frames.frames_path(folder, name) for name in paths if encoding.frames]
     model, name = worker.model, encoding.encoder
     study.record(
         replace(stamp, inputs={**stamp.inputs, **changed}),
-        [*tables, *paths.values()],
+        [*tables, *paths.values(), *kept],
         device="cluster" if run else str(model.device),
         encoder=name if name in ENCODERS else study.relative(Path(name)),
         notice=model.notice,
         dim=model.dim,
     )
+
+
+def _is_fresh(path: Path, encoding: Encoding, recording_sha256: str) -> bool:
+    """Whether a recording's features, and its frames if they are kept, are what would be made."""
+    keys = [features.read_key(path)]
+    if encoding.frames:
+        keys.append(frames.read_key(frames.frames_path(path.parent, path.stem)))
+    return set(keys) == {encoding.key(recording_sha256)}
 
 
 def _each(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from emoclip_clinic import files, ratings, scales
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path
@@ -26,6 +27,7 @@ def open_or_create(
     faces: str | None = None,
     protocol: str | None = None,
     pattern: str | None = None,
+    frames: bool | None = None,
 ) -> Study:
     """Open the study in `path`; where there is none, make one for the folder `recordings`.
 
@@ -47,7 +49,8 @@ def open_or_create(
     scan(recordings, pattern)
     if encoder not in (None, *ENCODERS):
         encoder = _as_seen_from(path, checkpoint_path(encoder))
-    given = {"encoder": encoder, "faces": faces, "protocol": protocol, "pattern": pattern}
+    given: dict[str, Any] = {"encoder": encoder, "faces": faces, "protocol": protocol}
+    given |= {"pattern": pattern, "frames": frames}
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),
         encode=replace(EncodeSettings(), **{key: value for key, value in given.items() if value}),

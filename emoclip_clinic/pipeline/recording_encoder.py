@@ -49,6 +49,8 @@ class Encoding:
     """Name of the folder of features."""
     encoder_sha256: str
     """Of the file of weights."""
+    frames: bool = False
+    """Whether the embeddings of frames are kept, beside all else, which they do not change."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -108,6 +110,7 @@ class RecordingEncoder:
                 recording=row["recording"],
                 batch_size=BATCH_FRAMES,
                 progress=lambda done, total: progress("frames", done, total),
+                keep_frames=self.encoding.frames,
             )
         except RecordingError as error:
             return self.failed(row, str(error))
@@ -140,4 +143,5 @@ class RecordingEncoder:
             segments=pd.DataFrame([segment], columns=list(SEGMENT_COLUMNS)),
             vectors=np.zeros((0, self.model.dim), np.float32),
             notice=self.model.notice,
+            frames=np.zeros((0, 0, self.model.dim), np.float32) if self.encoding.frames else None,
         )
