@@ -20,7 +20,11 @@ WORKSHOPS = {
 }  # fmt: skip
 FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cluster"}, {"cli"}]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-DOORS = {("encoder", "video"), ("training", "encoder"), ("demo", "encoder"), ("demo", "training")}
+DOORS = {
+    ("encoder", "video"), ("training", "encoder"), ("demo", "encoder"), ("demo", "training"),
+    # a regression that tunes the encoder's temporal layers runs them
+    ("regression", "encoder"),
+}  # fmt: skip
 LIGHT = {"numpy", "pandas"}
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[0] != "_"
