@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from emoclip_clinic.errors import ClinicError, SettingsError
 from emoclip_clinic.regression import Design, cross_validate, fit_model, load, predict, save
 from emoclip_clinic.regression.applied import accept
 from emoclip_clinic.regression.drivers import drivers
+from emoclip_clinic.regression.estimators import REGISTRY
 from emoclip_clinic.regression.fitted import Features, FittedModel
 from emoclip_clinic.regression.frames import Frames, Layers
 from emoclip_clinic.regression.inputs import Inputs
@@ -202,11 +205,17 @@ def study(seed: int = 0, layers: Layers | None = None) -> Inputs:
 
 def scores() -> tuple[pd.DataFrame, pd.Series]:
     y = pd.DataFrame(shown()[1][::N_WINDOWS], index=INDEX, columns=["a", "b"])
-    y.iloc[2, 1] = np.nan
     return y, pd.Series(INDEX, index=INDEX)
 
 
 DESIGN = Design(n_folds=3, n_repeats=1, n_inner_folds=2, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try two candidates where the recipe is used by its name: tests are short."""
+    kind = replace(REGISTRY["head_tuned"], make=partial(TunedHead, epochs=(5,), rates=(0.0, 1e-3)))
+    monkeypatch.setitem(REGISTRY, "head_tuned", kind)
 
 
 def fitted() -> FittedModel:

@@ -20,10 +20,12 @@ from emoclip_clinic.pipeline.sources import (
     read_participants,
     require_recordings,
 )
+from emoclip_clinic.pipeline.tuning import frames_of, tunes
 from emoclip_clinic.regression import Features, FittedModel, load
 from emoclip_clinic.regression import predict as predict_scores
 from emoclip_clinic.regression.applied import accept, require_covariates
 from emoclip_clinic.regression.drivers import drivers as find_drivers
+from emoclip_clinic.regression.frames import Frames
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.study import Study
@@ -98,6 +100,7 @@ def predict(
         pattern=pattern,
         device=device,
         weights=weights,
+        keep_frames=tunes([model.recipe]) or None,
         progress=progress,
     )
     recordings = require_recordings(study)
@@ -106,7 +109,8 @@ def predict(
     table = features.read_folder(study.features_dir(label), list(usable["recording"]))
     if table.segments.empty:
         raise StudyError("no window of any recording could be encoded: see segments.csv for why.")
-    inputs = _inputs(table, recordings, covariates)
+    frames = frames_of(study, label, table) if tunes([model.recipe]) else None
+    inputs = _inputs(table, recordings, covariates, frames)
     made_with = Features(table.encoder, table.fingerprint, model.features.pooling)
     scores = predict_scores(model, inputs, recordings, made_with)
     remarks: list[str] = []
@@ -164,12 +168,16 @@ def _covariates(
 
 
 def _inputs(
-    table: FeatureTable, recordings: pd.DataFrame, covariates: pd.DataFrame | None
+    table: FeatureTable,
+    recordings: pd.DataFrame,
+    covariates: pd.DataFrame | None,
+    frames: Frames | None,
 ) -> Inputs:
     if covariates is not None:
         people, names = recordings["participant"], recordings["recording"]
         covariates = covariates.reindex(people).set_axis(names)
-    return Inputs.of_windows(table.vectors, table.segments["recording"].to_numpy(), covariates)
+    of_window = table.segments["recording"].to_numpy()
+    return Inputs.of_windows(table.vectors, of_window, covariates, frames)
 
 
 def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol]:
