@@ -6,6 +6,7 @@ weights), so that with the layers left alone it is the `head` of the other regre
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,13 +21,27 @@ from emoclip_clinic.encoder.architecture import Architecture
 from emoclip_clinic.encoder.temporal import TemporalLayers
 from emoclip_clinic.regression.frames import Layers
 
-__all__ = ["Network", "Training", "predict", "restored", "weights"]
+__all__ = ["Network", "Training", "one_thread", "predict", "restored", "weights"]
 
 HIDDEN = 256
 BATCH_WINDOWS = 32
 
 Array = NDArray[np.float64]
 Embeddings = NDArray[np.float32]
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread of the CPU: the same bits however many cores do the folds.
+
+    For batches of this size more threads also wait for one another longer than they work.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Network(nn.Module):

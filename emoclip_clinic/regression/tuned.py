@@ -106,25 +106,27 @@ class TunedHead(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         ClinicError
             There are no layers to tune, or the rows are no frames of that encoder.
         """
+        from emoclip_clinic.regression import network
+
         layers = _require(layers)
         y = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
         check_consistent_length(X, groups)
         self.architecture_ = layers.architecture
         frames = _frames(X, layers.architecture)
         self.targets_ = np.flatnonzero(np.ptp(y, axis=0) > 0)
-        self.squared_error_ = self._search(layers, frames, y, groups)
+        with network.one_thread():
+            self.squared_error_ = self._search(layers, frames, y, groups)
         self.mean_, self.scale_ = _centre(y)
         best = int((self.squared_error_ / self.scale_**2).mean(axis=1).argmin()) - 1
         self.chosen_: dict[str, float | str] = {}
         self.weights_: dict[str, Embeddings] = {}
         if best >= 0 and len(self.targets_):
-            from emoclip_clinic.regression import network
-
             rate, n_epochs = list(product(self.rates, self.epochs))[best]
             self.chosen_ = {"rate": float(rate), "epochs": int(n_epochs)}
             known = ((y - self.mean_) / self.scale_)[:, self.targets_]
             training = network.Training(rate, self.penalty, self.random_state)
-            (trained,) = training.run(layers, frames, known, [n_epochs])
+            with network.one_thread():
+                (trained,) = training.run(layers, frames, known, [n_epochs])
             self.weights_ = network.weights(trained)
         return self
 
@@ -143,9 +145,9 @@ class TunedHead(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
             from emoclip_clinic.regression import network
 
             made = network.restored(self.architecture_, self.weights_, len(self.targets_))
-            predicted[:, self.targets_] += (
-                network.predict(made, frames) * self.scale_[self.targets_]
-            )
+            with network.one_thread():
+                found = network.predict(made, frames)
+            predicted[:, self.targets_] += found * self.scale_[self.targets_]
         if not np.isfinite(predicted).all():
             raise ClinicError(
                 "the tuned layers came to a score that is not a finite number. Fit another model, "
