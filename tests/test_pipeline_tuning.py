@@ -44,7 +44,7 @@ def test_encode_fit_and_predict_with_tuned_layers(study: ec.Study, tmp_path: Pat
     fit = partial(ec.pipeline.fit, study, "cains", models=["head_tuned", "ridge"])
     assert not fit().fresh
     table = pd.read_csv(study.predictions_csv("cains"))
-    own = table[(table["model"] == "head_tuned") & (table["target"] == "total")]
+    own = table[(table["model"] == "head_tuned") & (table["target"] == "map")]
     assert own["predicted"].corr(own["observed"]) > 0.5
     assert fit().fresh
     new = tmp_path / "new"
@@ -59,12 +59,12 @@ def test_encode_fit_and_predict_with_tuned_layers(study: ec.Study, tmp_path: Pat
     scores = pd.read_csv(output)
     assert (scores["model"] == "head_tuned").all()
     assert np.isfinite(scores["predicted"]).all()
-    totals = scores[scores["target"] == "total"].set_index("participant")["predicted"]
+    totals = scores[scores["target"] == "map"].set_index("participant")["predicted"]
     assert totals["X02"] > totals["X01"]
     assert np.isfinite(pd.read_csv(moved)["contribution"]).all()
 
 
-def test_frames_that_changed_are_fitted_again(study: ec.Study) -> None:
+def test_a_fit_is_out_of_date_where_frames_went_away(study: ec.Study) -> None:
     """They are what the model is made from."""
     ec.pipeline.encode(study, study.path / "interviews", keep_frames=True)
     ec.pipeline.fit(study, "cains", models=["head_tuned"])
