@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from emoclip_clinic import tensors
 from emoclip_clinic.errors import StudyError
-from emoclip_clinic.files import sha256_bytes, write_bytes
 from emoclip_clinic.quality import WINDOW_COLUMNS
 from emoclip_clinic.segments import SEGMENT_COLUMNS
+from emoclip_clinic.tensors import UNREADABLE, read_tensor, write_tensor
 
 __all__ = [
     "QUALITY_COLUMNS",
@@ -32,11 +31,7 @@ __all__ = [
 QUALITY_COLUMNS = ("recording", "measure", "value", "unit", "flag", "note")
 """Columns of quality.csv; `flag` is "ok" or "warn"."""
 
-NOTES = "emoclip-clinic"
-"""The entry of the file's metadata that holds everything but the vectors, as JSON."""
 TENSOR = "vectors"
-MAX_HEADER_BYTES = 100_000_000
-"""The format's own limit."""
 TEXTS = ("recording", "encoder", "fingerprint", "notice")
 SEGMENT_TYPES = {
     "recording": "str",
@@ -87,6 +82,8 @@ class RecordingFeatures:
     """Measures of each window, one row a row of `segments`: WINDOW_COLUMNS."""
     final: bool = True
     """False where another run may find more in the same recording; it is not written."""
+    frames: Vectors | None = None
+    """Embeddings of the frames of `vectors`, if they were to be kept: see `frames`."""
 
 
 @dataclass(frozen=True)
@@ -124,24 +121,14 @@ def write(path: Path, features: RecordingFeatures, key: str = "") -> None:
         A vector is not finite, shapes and segments do not match, or the file cannot be written.
     """
     _check(features, path)
-    vectors = np.ascontiguousarray(features.vectors, dtype="<f4")
     notes = {
         **{name: getattr(features, name) for name in TEXTS},
         "key": key,
         "segments": _rows(features.segments),
         "quality": _rows(features.quality),
         "window_quality": _rows(features.window_quality),
-        "shape": list(vectors.shape),
     }
-    notes["sha256"] = _checksum(notes, vectors.tobytes())
-    header = {
-        "__metadata__": {NOTES: json.dumps(notes, sort_keys=True, ensure_ascii=False)},
-        TENSOR: _tensor(notes["shape"], vectors.nbytes),
-    }
-    # the format is a length, a JSON header padded to 8 bytes, and the bytes of the tensor
-    text = json.dumps(header, ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    write_bytes(path, struct.pack("<Q", len(text)) + text + vectors.tobytes())
+    write_tensor(path, TENSOR, features.vectors, notes)
 
 
 def read(path: Path) -> RecordingFeatures:
@@ -153,16 +140,15 @@ def read(path: Path) -> RecordingFeatures:
         The file is absent, damaged or not of this kind.
     """
     try:
-        notes, content = _parts(path)
-        vectors = np.frombuffer(content, dtype="<f4").reshape(notes["shape"])
+        notes, vectors = read_tensor(path, TENSOR)
         features = RecordingFeatures(
             **{name: notes[name] for name in TEXTS},
             segments=_table(notes["segments"], SEGMENT_COLUMNS).astype(SEGMENT_TYPES),
-            vectors=vectors.astype(np.float32),
+            vectors=vectors,
             quality=_table(notes["quality"], QUALITY_COLUMNS).astype({"value": "float64"}),
             window_quality=_table(notes["window_quality"], WINDOW_COLUMNS).astype(WINDOW_TYPES),
         )
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except UNREADABLE as error:
         raise StudyError(
             f"{path} cannot be read as features ({error}). Delete it and run "
             "'emoclip-clinic encode' again."
@@ -173,10 +159,7 @@ def read(path: Path) -> RecordingFeatures:
 
 def read_key(path: Path) -> str | None:
     """Read the key a file was written with; None where there is no whole, unchanged file."""
-    try:
-        return str(_parts(path)[0]["key"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
-        return None
+    return tensors.read_key(path, TENSOR)
 
 
 def segments_table(folder: Path, recordings: Iterable[str]) -> pd.DataFrame:
@@ -245,28 +228,3 @@ def _rows(table: pd.DataFrame) -> list[list[Any]]:
 
 def _table(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(columns))
-
-
-def _parts(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Read the notes and the bytes of the tensor, and check that they are what was written."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > MAX_HEADER_BYTES:
-            raise ValueError("not a safetensors file")
-        header = json.loads(file.read(length))
-        content = file.read()
-    notes = json.loads(header["__metadata__"][NOTES])
-    written = notes.pop("sha256")
-    if _checksum(notes, content) != written:
-        raise ValueError("its checksum is wrong")
-    if header[TENSOR] != _tensor(notes["shape"], len(content)):
-        raise ValueError("its header is damaged")
-    return notes, content
-
-
-def _tensor(shape: list[int], n_bytes: int) -> dict[str, Any]:
-    return {"dtype": "F32", "shape": shape, "data_offsets": [0, n_bytes]}
-
-
-def _checksum(notes: dict[str, Any], content: bytes) -> str:
-    return sha256_bytes(json.dumps(notes, sort_keys=True).encode() + content)

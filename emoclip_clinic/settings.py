@@ -73,6 +73,8 @@ class EncodeSettings:
     """Memory that decoding a recording may take, MB; kept to on Linux."""
     decoder_wait_s: int = 60
     """How long decoding may make no progress until a recording is given up."""
+    frames: bool = False
+    """Whether the embeddings of frames are kept, which models need that tune the encoder."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
-    "duplicates", "features", "given_scores", "groups", "headings", "item_columns", "item_names",
-    "matching", "participant_rule", "participants", "predictions", "pseudonyms", "quality",
-    "rating_cells", "ratings", "recordings", "reviews", "scale", "scale_rules", "scales", "scan",
-    "scoring", "segments", "settings", "sheets", "thresholds", "turns", "weights",
+    "duplicates", "features", "frames", "given_scores", "groups", "headings", "item_columns",
+    "item_names", "matching", "participant_rule", "participants", "predictions", "pseudonyms",
+    "quality", "rating_cells", "ratings", "recordings", "reviews", "scale", "scale_rules", "scales",
+    "scan", "scoring", "segments", "settings", "sheets", "tensors", "thresholds", "turns",
+    "weights",
 }  # fmt: skip
 WORKSHOPS = {
     "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training",
@@ -21,7 +22,11 @@ WORKSHOPS = {
 }  # fmt: skip
 FLOORS = [GROUND, NOUNS, WORKSHOPS, {"study"}, {"pipeline"}, {"cluster"}, {"cli"}]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-DOORS = {("encoder", "video"), ("training", "encoder"), ("demo", "encoder"), ("demo", "training")}
+DOORS = {
+    ("encoder", "video"), ("training", "encoder"), ("demo", "encoder"), ("demo", "training"),
+    # a regression that tunes the encoder's temporal layers runs them
+    ("regression", "encoder"),
+}  # fmt: skip
 LIGHT = {"numpy", "pandas"}
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem[0] != "_"

@@ -70,7 +70,8 @@ def test_every_pooling_says_what_it_is() -> None:
         assert set(pooling.statistics) <= set(STATISTICS), name
         assert not (pooling.statistics and pooling.learns), name
     assert [name for name, pooling in POOLINGS.items() if pooling.learns] == ["fisher"]
-    assert [name for name in POOLINGS if POOLINGS[name].needs_windows] == ["fisher", "windows"]
+    needing = [name for name in POOLINGS if POOLINGS[name].needs_windows]
+    assert needing == ["fisher", "windows", "frames"]
 
 
 def test_what_cannot_be_pooled_is_refused() -> None:

@@ -11,6 +11,7 @@ from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.regression import estimators
 from emoclip_clinic.regression.crossval import cross_validate
 from emoclip_clinic.regression.folds import Design, splits
+from emoclip_clinic.regression.frames import FRAMES
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.regression.pooling import POOLINGS
 from emoclip_clinic.regression.recipes import RULES, TRUSTED_CLASSES, Recipe, RecipeModel
@@ -19,7 +20,7 @@ from emoclip_clinic.regression.ridge import GroupedRidge
 SMALL = Design(n_folds=4, n_repeats=1, n_inner_folds=2, seed=1)
 MODELS = [
     "covariates",
-    *(f"ridge@{how}{rule or ''}" for how, rule in product(POOLINGS, RULES)),
+    *(f"ridge@{how}{rule or ''}" for how, rule in product(POOLINGS, RULES) if how != FRAMES),
 ]
 
 

@@ -51,6 +51,13 @@ def encode(
         typer.Option(help="fp32, or bf16 or fp16, which are faster on a GPU.", metavar="NAME"),
     ] = None,
     weights: WeightsOption = None,
+    frames: Annotated[
+        bool | None,
+        typer.Option(
+            "--frames/--no-frames",
+            help="Also keep the embeddings of frames, for 'fit --model head_tuned'.",
+        ),
+    ] = None,
     cluster: ClusterOption = "cores:1",
 ) -> None:
     """Encode the participant's face in windows of each recording.
@@ -73,6 +80,7 @@ def encode(
         speaker=speaker,
         sections=section,
         precision=precision,
+        frames=frames,
     )
     with runner_of(view, cluster) as run:
         result = pipeline.encode(
@@ -89,6 +97,7 @@ def encode(
             device=device,
             precision=precision,
             weights=weights,
+            keep_frames=frames,
             # this process has the model at hand, and every core
             run=None if cluster == "cores:1" else run,
             progress=view.progress,

@@ -24,6 +24,7 @@ from emoclip_clinic.encoder.crops import (
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
+from emoclip_clinic.frames import padded
 from emoclip_clinic.quality import beyond
 from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
 from emoclip_clinic.video.faces import FaceFinder, WholeFrame
@@ -55,6 +56,7 @@ def encode_recording(
     batch_size: int = 32,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    keep_frames: bool = False,
 ) -> RecordingFeatures:
     """Encode the windows of a recording.
 
@@ -85,6 +87,8 @@ def encode_recording(
         Called with the frames read so far, and of how many.
     watch
         Tells whose face the participant's is; if it is not given, the largest of each frame is.
+    keep_frames
+        Whether the embeddings of each window's frames are given too.
 
     Returns
     -------
@@ -102,8 +106,12 @@ def encode_recording(
     watch, whole = watch or largest_face(face_finder), isinstance(face_finder, WholeFrame)
     crops = face_crops(counted, watch, protocol, encoder.image_size, log, whole=whole)
     with torch.inference_mode():
-        vectors = dict(_windows(crops, plan, encoder, protocol, log, batch_size))
-    used = [vectors[number] for number in sorted(vectors)]
+        found = {
+            number: (_embed_clip(clip, encoder), clip.cpu().numpy() if keep_frames else None)
+            for number, clip in _windows(crops, plan, encoder, protocol, log, batch_size)
+        }
+    used = [found[number][0] for number in sorted(found)]
+    clips = [clip for _, (_, clip) in sorted(found.items()) if clip is not None]
     segments = _table(plan, log, protocol, recording)
     return RecordingFeatures(
         recording=recording,
@@ -114,6 +122,7 @@ def encode_recording(
         quality=log.table(recording),
         window_quality=log.looks.of_windows(plan, segments),
         notice=encoder.notice,
+        frames=padded(clips, encoder.dim) if keep_frames else None,
     )
 
 
@@ -124,8 +133,8 @@ def _windows(
     protocol: EncodingProtocol,
     log: FaceLog,
     batch_size: int,
-) -> Iterator[tuple[int, Vector]]:
-    """Give number and vector of each used window as soon as its last frame is embedded."""
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Give number and frames of each used window as soon as its last one is embedded."""
     # prepared one by one: a batch of whole frames could be large
     prepared = ((crop, encoder.preprocess(crop.pixels[None])) for crop in crops)
     ring: Ring = {}
@@ -139,7 +148,7 @@ def _windows(
         while waiting and max(waiting[0][1].positions) <= done:
             number, segment = waiting.pop(0)
             if not _why_not(segment, log, protocol):
-                yield number, _embed_clip(segment, ring, encoder)
+                yield number, _clip(segment, ring)
         oldest = min((min(segment.positions) for _, segment in waiting), default=done)
         ring = {position: one for position, one in ring.items() if position >= oldest}
 
@@ -163,14 +172,19 @@ def _embed(batch: list[tuple[Place, torch.Tensor]], encoder: VideoEncoder) -> Ri
     }
 
 
-def _embed_clip(segment: Segment, ring: Ring, encoder: VideoEncoder) -> Vector:
+def _clip(segment: Segment, ring: Ring) -> torch.Tensor:
+    """Embeddings of the frames that a window uses, (time, dim)."""
     low, high = min(segment.positions), max(segment.positions)
     clip = [
         ring[position][1]
         for position in segment.positions
         if position in ring and ring[position][0].is_within(low, high)
     ]
-    vector = encoder.encode_temporal(torch.stack(clip)[None])[0]
+    return torch.stack(clip)
+
+
+def _embed_clip(clip: torch.Tensor, encoder: VideoEncoder) -> Vector:
+    vector = encoder.encode_temporal(clip[None])[0]
     _check_finite(vector)
     return vector.cpu().numpy()
 

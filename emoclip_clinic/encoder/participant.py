@@ -44,6 +44,7 @@ def encode_participant(
     times_s: npt.ArrayLike = (),
     batch_size: int = 32,
     progress: Progress | None = None,
+    keep_frames: bool = False,
 ) -> RecordingFeatures:
     """Encode the windows of a recording's participant.
 
@@ -57,7 +58,7 @@ def encode_participant(
         Reads frames of the plan.
     choose
         Tells who is the participant.
-    plan, encoder, finder, protocol, recording, times_s, batch_size, progress
+    plan, encoder, finder, protocol, recording, times_s, batch_size, progress, keep_frames
         As for `encode_recording`. Where frames are face crops already, nobody is looked for.
 
     Raises
@@ -72,7 +73,7 @@ def encode_participant(
         return encode_recording(
             frames, plan, encoder, finder, protocol,
             recording=recording, times_s=times_s, batch_size=batch_size, progress=progress,
-            watch=watch,
+            watch=watch, keep_frames=keep_frames,
         )  # fmt: skip
 
     every = range(len(plan.frames))

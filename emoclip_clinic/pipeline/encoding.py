@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from emoclip_clinic import features, files
+from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path
 from emoclip_clinic.errors import EncoderError, StudyError
@@ -55,6 +55,7 @@ def encode(
     device: str = "auto",
     precision: str | None = None,
     weights: Path | None = None,
+    keep_frames: bool | None = None,
     run: Runner | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
@@ -80,6 +81,9 @@ def encode(
         "fp32", "bf16" or "fp16", in place of what study.toml says.
     weights
         Folder of weights.
+    keep_frames
+        Whether the embeddings of frames are kept, for models that tune the temporal layers; in
+        place of what study.toml says.
     run
         Who encodes, a job a recording, such as `cluster.connect` gives; this process if it is not
         given. Workers read the recordings and the weights where this machine does.
@@ -98,8 +102,13 @@ def encode(
         Turns are asked for, and no recording has any.
     """
     encoding = _encoding(study, encoder, faces, protocol, participant, weights)
-    encoding = replace(encoding, precision=precision or study.settings.encode.precision)
-    choice = turn_choice(study.settings.encode, turns, speaker, sections)
+    settings = study.settings.encode
+    encoding = replace(
+        encoding,
+        precision=precision or settings.precision,
+        frames=settings.frames if keep_frames is None else keep_frames,
+    )
+    choice = turn_choice(settings, turns, speaker, sections)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)
     choices = read_choices(study, encoding.choices, encoding.faces, table)
@@ -109,7 +118,9 @@ def encode(
     stamp = study.stamp(
         encode_stage(encoding.label),
         [study.recordings_csv, study.review_csv],
-        encoding.settings | ({"turns": spoken.settings} if spoken else {}),
+        encoding.settings
+        | ({"frames": True} if encoding.frames else {})
+        | ({"turns": spoken.settings} if spoken else {}),
         encoder=encoding.encoder_sha256,
         **encoding.choices.facts,
         **(spoken.hashes if spoken else {}),
@@ -171,7 +182,7 @@ def _encode_all(
     paths = {name: folder / f"{name}.safetensors" for name in usable["recording"]}
     worker = RecordingEncoder(study.path.absolute(), encoding, device)
     every = with_turns(usable, spoken)
-    rows = [row for row in every if features.read_key(paths[row["recording"]]) != encoding.key(row)]
+    rows = [row for row in every if not _is_fresh(paths[row["recording"]], encoding, row)]
     changed = {}
     n_fresh = len(paths) - len(rows)
     progress("recordings", n_fresh, len(paths))
@@ -180,21 +191,33 @@ def _encode_all(
         if _content(study, study.path / row["path"]) != row["sha256"]:
             made = worker.failed(row, CHANGED, final=False)
         if not made.final:
-            changed[name] = str(made.segments["reason"].iloc[0])
-        # without a key the next run tries again
-        features.write(paths[name], made, key if made.final else "")
+            # without a key the next run tries again
+            changed[name], key = str(made.segments["reason"].iloc[0]), ""
+        if encoding.frames:
+            # before the vectors: where these are fresh, their frames are there
+            frames.write_frames(folder, made, key)
+        features.write(paths[name], made, key)
         progress("recordings", done, len(paths))
     participants = usable.set_index("recording")["participant"]
     tables = _write_tables(folder, paths.values(), participants)
+    kept = [frames.frames_path(folder, name) for name in paths if encoding.frames]
     model, name = worker.model, encoding.encoder
     study.record(
         replace(stamp, inputs={**stamp.inputs, **changed}),
-        [*tables, *paths.values()],
+        [*tables, *paths.values(), *kept],
         device="cluster" if run else str(model.device),
         encoder=name if name in ENCODERS else study.relative(Path(name)),
         notice=model.notice,
         dim=model.dim,
     )
+
+
+def _is_fresh(path: Path, encoding: Encoding, row: Mapping[Any, Any]) -> bool:
+    """Whether a recording's features, and its frames if they are kept, are what would be made."""
+    keys = [features.read_key(path)]
+    if encoding.frames:
+        keys.append(frames.read_key(frames.frames_path(path.parent, path.stem)))
+    return set(keys) == {encoding.key(row)}
 
 
 def _each(

@@ -32,6 +32,7 @@ from emoclip_clinic.pipeline.sources import (
     require_recordings,
     scale_file,
 )
+from emoclip_clinic.pipeline.tuning import frame_files, tunes
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.regression import Design, Recipe, cross_validate, save
 from emoclip_clinic.regression.archive import FILES
@@ -144,6 +145,8 @@ def fit(
     definition = scale_file(study, scale_id)
     require_recordings(study)
     inputs = feature_files(study, plan.label)
+    if tunes(plan.recipes):
+        inputs += frame_files(study, plan.label)
     if plan.settings.holdout:
         _lock_away(study, plan)
     inputs += [

@@ -18,8 +18,9 @@ from emoclip_clinic.pipeline.sources import (
     read_rated,
     require_recordings,
 )
+from emoclip_clinic.pipeline.tuning import frames_of, layers_of, tunes
 from emoclip_clinic.recordings import Exclusion, exclusion_table
-from emoclip_clinic.regression import Features, Inputs
+from emoclip_clinic.regression import Features, Inputs, Recipe
 from emoclip_clinic.settings import FitSettings
 from emoclip_clinic.study import Study
 
@@ -185,6 +186,10 @@ def gather(study: Study, scale_id: str, label: str, settings: FitSettings) -> Ma
     copies = [lost.id for lost in twins]
     matched = matched[~matched["recording"].isin(copies)]
     kept = ~table.segments["recording"].isin(copies).to_numpy()
+    frames = None
+    if tunes(Recipe.parse(name, settings.pooling) for name in settings.models):
+        layers = layers_of(study, label, table.fingerprint)
+        frames = frames_of(study, label, table, layers).take(kept)
     people = read_participants(study)
     return Material(
         rated=rated,
@@ -193,6 +198,7 @@ def gather(study: Study, scale_id: str, label: str, settings: FitSettings) -> Ma
             table.vectors[kept],
             table.segments["recording"].to_numpy()[kept],
             _covariates(people, matched, settings),
+            frames,
         ),
         targets=_wide(rated, matched),
         features=Features(table.encoder, table.fingerprint, settings.pooling),

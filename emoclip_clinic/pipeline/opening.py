@@ -34,6 +34,7 @@ def open_or_create(
     speaker: Sequence[str] | None = None,
     sections: Sequence[str] | None = None,
     precision: str | None = None,
+    frames: bool | None = None,
 ) -> Study:
     """Open the study in `path`; where there is none, make one for the folder `recordings`.
 
@@ -58,7 +59,7 @@ def open_or_create(
     given: dict[str, Any] = {
         "encoder": encoder, "faces": faces, "protocol": protocol, "participant": participant,
         "pattern": pattern, "turns": turns, "speaker": tuple(speaker or ()),
-        "sections": tuple(sections or ()), "precision": precision,
+        "sections": tuple(sections or ()), "precision": precision, "frames": frames,
     }  # fmt: skip
     settings = Settings(
         study=StudySettings(recordings=_as_seen_from(path, recordings)),

@@ -11,6 +11,7 @@ import pandas as pd
 from emoclip_clinic import features, participants
 from emoclip_clinic.errors import ClinicError, StudyError
 from emoclip_clinic.pipeline.sources import Rated, read_participants
+from emoclip_clinic.pipeline.tuning import frames_of, tunes
 from emoclip_clinic.regression import FittedModel, Inputs, load
 from emoclip_clinic.regression.conformal import cv_plus, fewest_participants
 from emoclip_clinic.regression.drivers import drivers
@@ -127,13 +128,13 @@ def _windows(
         model = load(study.model_dir(everyone.scale))
         names = sorted(set(own["recording"]))
         table = features.read_folder(study.features_dir(label), names)
+        frames = frames_of(study, label, table) if tunes([model.recipe]) else None
     except (ClinicError, OSError):
         return nothing
     if table.fingerprint != model.features.fingerprint or table.segments.empty:
         return nothing
-    inputs = Inputs.of_windows(
-        table.vectors, table.segments["recording"].to_numpy(), _covariates(study, model, own)
-    )
+    of_window = table.segments["recording"].to_numpy()
+    inputs = Inputs.of_windows(table.vectors, of_window, _covariates(study, model, own), frames)
     blind = _without(model, inputs, own)
     moved = drivers(blind or model, inputs, table.segments)
     sessions = own.drop_duplicates("recording").set_index("recording")["session"]

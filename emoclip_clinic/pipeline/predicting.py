@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,11 +21,13 @@ from emoclip_clinic.pipeline.sources import (
     read_participants,
     require_recordings,
 )
+from emoclip_clinic.pipeline.tuning import frames_of, tunes
 from emoclip_clinic.quality import QualityLimits
 from emoclip_clinic.regression import Features, FittedModel, load
 from emoclip_clinic.regression import predict as predict_scores
 from emoclip_clinic.regression.applied import accept, require_covariates
 from emoclip_clinic.regression.drivers import drivers as find_drivers
+from emoclip_clinic.regression.frames import Frames
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.study import Study
@@ -91,32 +93,35 @@ def predict(
     words = read_prompts(find_prompts(descriptions, study.path))
     model = load(model_dir)
     covariates = _covariates(study, model, covariates)
-    encoder, faces, protocol, turns = _encoding(model_dir)
+    how = _encoding(model_dir)
     encoded = encode(
         study,
         folder,
-        encoder=encoder,
-        faces=faces,
-        protocol=protocol,
+        encoder=how.encoder,
+        faces=how.faces,
+        protocol=how.protocol,
+        precision=how.precision,
         pattern=pattern,
         device=device,
         weights=weights,
+        keep_frames=tunes([model.recipe]) or None,
         progress=progress,
-        **_turns(study, turns),
+        **_turns(study, how.turns),
     )
     recordings = require_recordings(study)
     usable = recordings[recordings["status"].eq("usable") & lies_in(study, recordings, folder)]
-    label = encoder_label(encoder)
+    label = encoder_label(how.encoder)
     table = features.read_folder(study.features_dir(label), list(usable["recording"]))
     if table.segments.empty:
         raise StudyError("no window of any recording could be encoded: see segments.csv for why.")
-    inputs = _inputs(table, recordings, covariates)
+    frames = frames_of(study, label, table) if tunes([model.recipe]) else None
+    inputs = _inputs(table, recordings, covariates, frames)
     made_with = Features(table.encoder, table.fingerprint, model.features.pooling)
     scores = predict_scores(model, inputs, recordings, made_with)
     remarks: list[str] = []
     if drivers:
         moved = find_drivers(model, accept(model, inputs, made_with), table.segments)
-        moved, remarks = _in_words(moved, table, encoder, words, weights)
+        moved, remarks = _in_words(moved, table, how.encoder, words, weights)
         files.write_csv(drivers, moved)
     files.write_csv(output, scores)
     return StageResult(
@@ -128,7 +133,11 @@ def predict(
             *encoded.notes,
             *([table.notice] if table.notice else []),
             *remarks,
-            *(["no face was searched for: whole frames were encoded"] if faces == "none" else []),
+            *(
+                ["no face was searched for: whole frames were encoded"]
+                if how.faces == "none"
+                else []
+            ),
             *sorted({note for note in scores["note"] if note}),
         ),
         summary={"n_recordings": len(inputs), "n_targets": len(model.targets)},
@@ -168,12 +177,16 @@ def _covariates(
 
 
 def _inputs(
-    table: FeatureTable, recordings: pd.DataFrame, covariates: pd.DataFrame | None
+    table: FeatureTable,
+    recordings: pd.DataFrame,
+    covariates: pd.DataFrame | None,
+    frames: Frames | None,
 ) -> Inputs:
     if covariates is not None:
         people, names = recordings["participant"], recordings["recording"]
         covariates = covariates.reindex(people).set_axis(names)
-    return Inputs.of_windows(table.vectors, table.segments["recording"].to_numpy(), covariates)
+    of_window = table.segments["recording"].to_numpy()
+    return Inputs.of_windows(table.vectors, of_window, covariates, frames)
 
 
 def _turns(study: Study, turns: TurnChoice | None) -> dict[str, Any]:
@@ -188,8 +201,18 @@ def _turns(study: Study, turns: TurnChoice | None) -> dict[str, Any]:
     }
 
 
-def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol, TurnChoice | None]:
-    """Read how the model's recordings were encoded: encoder, face finder, protocol, turns."""
+class _How(NamedTuple):
+    """How the recordings of a model were encoded."""
+
+    encoder: str
+    faces: str
+    protocol: EncodingProtocol
+    precision: str
+    turns: TurnChoice | None
+
+
+def _encoding(model_dir: Path) -> _How:
+    """Read how the model's recordings were encoded."""
     try:
         how = json.loads((model_dir / ENCODING_JSON).read_text(encoding="utf-8"))
         limits = QualityLimits(**how["protocol"].pop("quality", {}))
@@ -202,4 +225,5 @@ def _encoding(model_dir: Path) -> tuple[str, str, EncodingProtocol, TurnChoice |
         ) from error
     # a checkpoint's path is relative to the study of the model: models/SCALE lies two folders in
     checkpoint = model_dir.absolute().parents[1] / encoder
-    return str(checkpoint) if checkpoint.is_file() else encoder, faces, protocol, turns
+    name = str(checkpoint) if checkpoint.is_file() else encoder
+    return _How(name, faces, protocol, str(how.get("precision", "fp32")), turns)

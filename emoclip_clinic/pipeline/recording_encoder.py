@@ -66,6 +66,8 @@ class Encoding:
     """What reading a recording may take."""
     precision: str = "fp32"
     """Of the encoder's arithmetic: fp32, bf16 or fp16."""
+    frames: bool = False
+    """Whether the embeddings of frames are kept, beside all else, which they do not change."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -150,6 +152,7 @@ class RecordingEncoder:
                 times_s=every_s,
                 batch_size=BATCH_FRAMES,
                 progress=lambda done, total: progress("frames", done, total),
+                keep_frames=self.encoding.frames,
             )
         except RecordingError as error:
             return self.failed(row, str(error), final=not isinstance(error, DecoderError))
@@ -242,6 +245,7 @@ class RecordingEncoder:
             vectors=np.zeros((0, self.model.dim), np.float32),
             notice=self.model.notice,
             final=final,
+            frames=np.zeros((0, 0, self.model.dim), np.float32) if self.encoding.frames else None,
         )
 
 

@@ -176,12 +176,26 @@ def _by_recording(inputs: Inputs) -> Iterator[Array]:
 
 def _occluded(model: RecipeModel, inputs: Inputs, mean: Array) -> Array:
     """Prediction less that without each window, shape (n_windows, n_targets)."""
+    if model.rows_are_windows:
+        return _left_out_of_mean(model, inputs, mean)
     moved = []
     for number, vectors in enumerate(_by_recording(inputs)):
         one = inputs.take(np.array([number]))
         without = [mean[np.newaxis]] if len(vectors) == 1 else _without_each(model, one)
         moved.append(model.predict(one) - np.concatenate(list(without)))
     return np.concatenate(moved)
+
+
+def _left_out_of_mean(model: RecipeModel, inputs: Inputs, mean: Array) -> Array:
+    """Give the same where a prediction is the mean p of n windows: (p_w - p) / (n - 1)."""
+    every = model.predict_rows(inputs)
+    sums = np.zeros((len(inputs), every.shape[1]))
+    np.add.at(sums, inputs.window_of, every)
+    n = np.bincount(inputs.window_of)[inputs.window_of, np.newaxis]
+    known = model.predict(inputs)[inputs.window_of]
+    return np.where(
+        n > 1, (every - sums[inputs.window_of] / n) / np.maximum(n - 1, 1), known - mean
+    )
 
 
 def _without_each(model: RecipeModel, one: Inputs) -> Iterator[Array]:

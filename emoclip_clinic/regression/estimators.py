@@ -19,9 +19,11 @@ from sklearn.dummy import DummyRegressor
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from emoclip_clinic.errors import SettingsError
+from emoclip_clinic.regression.frames import FRAMES
 from emoclip_clinic.regression.ordinal import OrdinalRidge
 from emoclip_clinic.regression.ridge import PENALTIES, GroupedRidge
 from emoclip_clinic.regression.search import GroupedSearch
+from emoclip_clinic.regression.tuned import TunedHead
 
 __all__ = [
     "KINDS",
@@ -32,6 +34,7 @@ __all__ = [
     "GroupedSearch",
     "Kind",
     "TrainingMean",
+    "TunedHead",
     "make",
     "require",
 ]
@@ -95,6 +98,8 @@ class Kind:
     """Whether scores are categories to it: what covariates leave of them is none."""
     joint: bool = False
     """Whether its targets share what is learnt: other targets beside would change it."""
+    pooling: str = ""
+    """The one pooling that it takes, which takes no other regression; empty: all others."""
 
 
 def _searched(kind: str) -> Callable[[int, int], Estimator]:
@@ -138,6 +143,13 @@ REGISTRY: dict[str, Kind] = {
         "Foteinopoulou NM, Patras I. FG 2024, arXiv:2310.16640",
         joint=True,
     ),
+    "head_tuned": Kind(
+        TunedHead,
+        "the encoder's temporal layers and a hidden layer of 256 units, tuned together",
+        "Foteinopoulou NM, Patras I. FG 2024, arXiv:2310.16640",
+        joint=True,
+        pooling=FRAMES,
+    ),
     "ordinal": Kind(
         _searched("ordinal"),
         "proportional-odds regression with a ridge penalty",
@@ -148,7 +160,7 @@ REGISTRY: dict[str, Kind] = {
 }
 """Every regression by its name; a new one is an entry here and no change elsewhere."""
 
-KINDS: tuple[type, ...] = (GroupedRidge, GroupedSearch, OrdinalRidge, TrainingMean)
+KINDS: tuple[type, ...] = (GroupedRidge, GroupedSearch, OrdinalRidge, TrainingMean, TunedHead)
 """Their classes: what a saved model may hold."""
 
 

@@ -22,6 +22,7 @@ from emoclip_clinic.regression.fitted import (
     plain_features,
 )
 from emoclip_clinic.regression.folds import TRAINING_ONLY, Design
+from emoclip_clinic.regression.frames import FRAMES
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.regression.jobs import Runner, serially
 from emoclip_clinic.regression.novelty import Novelty
@@ -103,7 +104,7 @@ def fit_model(
         n_participants=len(set(data.groups)),
         groups={} if people is None else _counts(people.reindex(sorted(set(data.groups)))),
         training=tuple(sorted({hashed(name) for name in data.groups})),
-        versions=_versions(),
+        versions=_versions(*(["torch"] if recipe.pooling == FRAMES else [])),
         regressions=regressions,
         novelty=Novelty(random_state=design.seed).fit(plain.to_numpy(), data.groups),
     )
@@ -221,6 +222,6 @@ def _counts(people: pd.DataFrame) -> dict[str, dict[str, int]]:
     return found
 
 
-def _versions() -> dict[str, str]:
-    libraries = {name: version(name) for name in LIBRARIES}
+def _versions(*others: str) -> dict[str, str]:
+    libraries = {name: version(name) for name in (*LIBRARIES, *others)}
     return {"emoclip-clinic": __version__, "python": platform.python_version(), **libraries}

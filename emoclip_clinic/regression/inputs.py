@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emoclip_clinic.errors import ClinicError, SettingsError
+from emoclip_clinic.regression.frames import FRAMES, Frames
 from emoclip_clinic.regression.pooling import pool
 
 __all__ = ["Inputs"]
@@ -36,6 +37,8 @@ class Inputs:
     """Index recording: features that were pooled elsewhere, used whatever the pooling."""
     covariates: pd.DataFrame | None = None
     """Index recording, a column a covariate (numbers, or texts for categories); may have gaps."""
+    frames: Frames | None = None
+    """Those of the windows, in the same order, for models that tune the encoder."""
     _pooled: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -44,10 +47,11 @@ class Inputs:
         vectors: NDArray[np.floating[Any]],
         recordings: Sequence[str] | NDArray[Any],
         covariates: pd.DataFrame | None = None,
+        frames: Frames | None = None,
     ) -> Self:
         """Take windows as they come: shape (n_windows, d), and the recording of each.
 
-        Those of a recording are in order of time, and stay so.
+        Those of a recording are in order of time, and stay so; `frames` are in the order given.
 
         Raises
         ------
@@ -60,7 +64,13 @@ class Inputs:
         order = np.argsort(np.asarray(recordings, dtype=str), kind="stable")
         window_of = names.get_indexer(pd.Index(np.asarray(recordings, dtype=str)[order]))
         sorted_vectors = np.asarray(vectors, dtype=np.float64)[order]
-        return cls(names, sorted_vectors, window_of, None, _of(covariates, names))
+        if frames is not None and len(frames) != len(order):
+            raise ClinicError(
+                f"frames of {len(frames)} windows for {len(order)} embeddings; allowed is one for "
+                "each. Run 'emoclip-clinic encode --frames' again."
+            )
+        own = None if frames is None else frames.take(order)
+        return cls(names, sorted_vectors, window_of, None, _of(covariates, names), own)
 
     @classmethod
     def of_features(cls, x: pd.DataFrame, covariates: pd.DataFrame | None = None) -> Self:
@@ -92,19 +102,26 @@ class Inputs:
         return self._pooled[how]
 
     def windows(self, how: str) -> tuple[Array, NDArray[np.intp]]:
-        """Give `vectors` and `window_of` to a pooling that needs them.
+        """Give `vectors`, or the rows of `frames`, and `window_of` to a pooling that needs them.
 
         Raises
         ------
         SettingsError
-            There are only features that were pooled elsewhere.
+            There are only features that were pooled elsewhere, or no frames.
         """
         if self.features is not None:
             raise SettingsError(
                 f"pooling = {how!r} needs the windows of recordings; given are features that are "
                 "pooled already. Choose another pooling, or give windows (Inputs.of_windows)."
             )
-        return self.vectors, self.window_of
+        if how != FRAMES:
+            return self.vectors, self.window_of
+        if self.frames is None:
+            raise SettingsError(
+                f"pooling = {how!r} needs the frames of windows, and none are given. Run "
+                "'emoclip-clinic encode FOLDER --frames', or choose another model, such as head."
+            )
+        return self.frames.rows(), self.window_of
 
     def take(self, rows: NDArray[np.intp]) -> Inputs:
         """Keep the recordings at these ascending positions."""
@@ -115,6 +132,7 @@ class Inputs:
             np.searchsorted(rows, self.window_of[keep]),
             None if self.features is None else self.features.iloc[rows],
             None if self.covariates is None else self.covariates.iloc[rows],
+            None if self.frames is None else self.frames.take(keep),
             {how: table.iloc[rows] for how, table in self._pooled.items()},
         )
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from emoclip_clinic.errors import ClinicError, SettingsError
 from emoclip_clinic.regression.fisher import FisherVectors
+from emoclip_clinic.regression.frames import FRAMES
 
 __all__ = ["POOLINGS", "LearnedPooling", "Pooling", "pool", "require_pooling"]
 
@@ -78,6 +79,7 @@ POOLINGS: dict[str, Pooling] = {
         learner=lambda seed: FisherVectors(random_state=seed),
     ),
     "windows": Pooling("none: each window is predicted, and the predictions are averaged"),
+    FRAMES: Pooling("none: each window is predicted from its frames, and these are averaged"),
 }
 """Every pooling by its name."""
 

@@ -20,6 +20,7 @@ from emoclip_clinic.regression.covariates import (
     require_covariates,
 )
 from emoclip_clinic.regression.fisher import FisherVectors
+from emoclip_clinic.regression.frames import FRAMES
 from emoclip_clinic.regression.inputs import Inputs
 from emoclip_clinic.regression.pooling import POOLINGS, require_pooling
 
@@ -67,12 +68,18 @@ class Recipe:
             )
         estimators.require(found["estimator"])
         rule = RULES[found["rule"]]
+        how = _pooling_of(found["estimator"], found["pooling"], pooling, text)
+        if rule != "ignore" and how == FRAMES:
+            raise SettingsError(
+                f"model = {text!r}: covariates cannot be taken out of frames. Use "
+                f"{found['estimator']} as it is, or head{found['rule']}."
+            )
         if rule == "add" and estimators.REGISTRY[found["estimator"]].categories:
             raise SettingsError(
                 f"model = {text!r}: what covariates leave of a score is no category. Use "
                 f"{found['estimator']}-covariates, or +covariates with another regression."
             )
-        return cls(text, found["estimator"], found["pooling"] or pooling, rule)
+        return cls(text, found["estimator"], how, rule)
 
     @property
     def joint(self) -> bool:
@@ -99,6 +106,17 @@ class Recipe:
     def make(self, n_inner_folds: int, seed: int) -> RecipeModel:
         """Make the model, unfitted."""
         return RecipeModel(self.estimator, self.pooling, self.covariates, n_inner_folds, seed)
+
+
+def _pooling_of(estimator: str, asked: str | None, usual: str, text: str) -> str:
+    """Choose the pooling, and refuse one that the estimator does not take."""
+    own = estimators.REGISTRY[estimator].pooling
+    chosen = asked or own or usual
+    if (own or chosen == FRAMES) and chosen != own:
+        takes = f"{estimator} takes {own} alone" if own else f"{estimator} does not take frames"
+        tuned = ", ".join(name for name, kind in estimators.REGISTRY.items() if kind.pooling)
+        raise SettingsError(f"model = {text!r}: {takes}; models that take frames: {tuned}.")
+    return chosen
 
 
 class RecipeModel(BaseEstimator):  # type: ignore[misc] # untyped
@@ -154,13 +172,28 @@ class RecipeModel(BaseEstimator):  # type: ignore[misc] # untyped
         """Learn from the recordings of `inputs`: y (n, n_targets) without gaps, groups (n,)."""
         X, y, groups = self._learn(inputs, y, groups)
         model = estimators.make(self.estimator, self.n_inner_folds, self.random_state)
-        self.model_ = model.fit(X, y, groups)
+        if isinstance(model, estimators.TunedHead):
+            # given to `fit` alone: no saved model holds what training began with
+            layers = None if inputs.frames is None else inputs.frames.layers
+            self.model_: estimators.Estimator = model.fit(X, y, groups, layers)
+        else:
+            self.model_ = model.fit(X, y, groups)
         return self
 
     def predict(self, inputs: Inputs) -> Array:
         """Scores of the recordings, shape (n, n_targets)."""
         X, row_of = self.rows(inputs)
         return self._by_recording(self.model_.predict(X), inputs, row_of)
+
+    @property
+    def rows_are_windows(self) -> bool:
+        """Whether each window is predicted by itself."""
+        how = POOLINGS[self.pooling]
+        return self.covariates != "only" and how.needs_windows and not how.learns
+
+    def predict_rows(self, inputs: Inputs) -> Array:
+        """Scores of the rows that the regression sees, shape (n_rows, n_targets)."""
+        return self.model_.predict(self.rows(inputs)[0])
 
     def fit_predict(self, inputs: Inputs, y: Array, groups: NDArray[Any], new: Inputs) -> Array:
         """Give what `fit` and `predict` give, sooner where there are thousands of targets."""
