@@ -38,7 +38,7 @@ from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompt
 from emoclip_clinic.training.ranks import Ranks, joined, local_device
 from emoclip_clinic.training.recipe import Recipe, find_recipe, read_recipe
 from emoclip_clinic.training.resuming import read_state, write_state
-from emoclip_clinic.training.starting import starting_model
+from emoclip_clinic.training.starting import starting_model, with_text_tower
 from emoclip_clinic.training.trainer import (
     STEP_COLUMNS,
     VALIDATION_COLUMNS,
@@ -131,7 +131,7 @@ def train(
         folder = options.output or study / "training" / label
         files.make_folder(folder)
         with hold(folder, "train") if ranks.first else nullcontext():
-            start = _start(recipe, options.weights)
+            start = _start(recipe, options.weights, say)
             model = starting_model(recipe, start)
             work = _Work(folder, label, recipe, options, study, ranks, progress, say, start, model)
             data, left_out = work.data(listed)
@@ -313,10 +313,16 @@ class _Work:
         return FeatureClips(lambda clip, one: parts[clip in apart](clip, one))
 
 
-def _start(recipe: Recipe, weights: Path | None) -> VideoEncoder | None:
+def _start(recipe: Recipe, weights: Path | None, say: Callable[[str], None]) -> VideoEncoder | None:
     if not recipe.start:
         return None
-    return load_encoder(recipe.start, weights_dir=weights, device="cpu")
+    start = load_encoder(recipe.start, weights_dir=weights, device="cpu")
+    if start.architecture.has_text:
+        return start
+    say(f"{start.name} has no text tower: that of {recipe.text_tower} takes its place.")
+    return with_text_tower(
+        start, load_encoder(recipe.text_tower, weights_dir=weights, device="cpu")
+    )
 
 
 def _flat(table: dict[str, object], before: str = "") -> dict[str, str | int | float | bool]:

@@ -106,6 +106,8 @@ class Recipe:
     start: str = "clip-mean"
     """Weights to begin with: clip-mean (CLIP's own), emoclip, emoclip-demo or the path of a
     checkpoint; empty: from nothing."""
+    text_tower: str = "clip-mean"
+    """Whose text tower is taken where `start` has none, as EmoCLIP's released weights."""
     architecture: Architecture | None = None
     """Dimensions; of a `start` without temporal layers, only theirs. Absent: the reference's."""
     embedding_scale: float = 1.0

@@ -7,12 +7,14 @@ import dataclasses
 import torch
 
 from emoclip_clinic.encoder.architecture import Architecture
+from emoclip_clinic.encoder.checkpoints import fingerprint
 from emoclip_clinic.encoder.model import REFERENCE, VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.training.recipe import Recipe
 
-__all__ = ["starting_model"]
+__all__ = ["starting_model", "with_text_tower"]
 
+TEXT = ("text_width", "text_layers", "text_heads", "context_length", "vocabulary")
 TEMPORAL = ("temporal_layers", "temporal_heads", "temporal_head_width", "temporal_mlp_width")
 
 
@@ -49,6 +51,32 @@ def starting_model(recipe: Recipe, start: VideoEncoder | None) -> VideoEncoder:
     own = model.state_dict()
     model.load_state_dict({name: known.get(name, own[name]) for name in own})
     return model
+
+
+def with_text_tower(model: VideoEncoder, other: VideoEncoder) -> VideoEncoder:
+    """Give a model that has no text tower that of another, and its scale of similarities.
+
+    EmoCLIP's released file has none; where CLIP was frozen in its training, CLIP's is the one.
+
+    Raises
+    ------
+    EncoderError
+        The other has none either, or embeds into another number of dimensions.
+    """
+    ours, theirs = model.architecture, other.architecture
+    if not theirs.has_text or theirs.dim != ours.dim:
+        raise EncoderError(
+            f"the text tower of {other.name} ({theirs.dim if theirs.has_text else 'none'}) does "
+            f"not fit {model.name}, whose embeddings have {ours.dim} numbers. Name another "
+            "text_tower in the recipe."
+        )
+    text = {key: getattr(theirs, key) for key in TEXT}
+    whole = VideoEncoder(dataclasses.replace(ours, **text))
+    known = other.state_dict() | model.state_dict()
+    whole.load_state_dict({name: known[name] for name in whole.state_dict()})
+    whole.name, whole.notice = model.name, model.notice
+    whole.fingerprint = fingerprint(whole)
+    return whole
 
 
 def _at_random(architecture: Architecture, seed: int) -> VideoEncoder:

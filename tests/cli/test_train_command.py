@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -242,6 +243,32 @@ def test_frames_are_embedded_once_where_the_tower_is_frozen(cli: Type) -> None:
     recipe.write_text(recipe.read_text().replace("epochs = 4", "epochs = 5"))
     assert cli("train", manifest, "--recipe", recipe, "--output", "out", "--restart").code == 0
     assert kept == {path: path.stat().st_mtime_ns for path in Path("out/frames").rglob("*.npy")}
+
+
+def test_a_start_without_text_tower_takes_another_s(cli: Type) -> None:
+    """As EmoCLIP's released file: its own video side, the other's text side."""
+    manifest = write_clips(Path("clips"))
+    torch.manual_seed(0)
+    bare = VideoEncoder(replace(TINY, text_layers=0))
+    save_checkpoint(bare, Path("bare.safetensors"))
+    other = VideoEncoder(TINY)
+    save_checkpoint(other, Path("other.safetensors"))
+    recipe = Path("clips/recipe.toml")
+    text = recipe.read_text().split("[architecture]")[0].replace('start = ""', "")
+    own = 'start = "bare.safetensors"\ntext_tower = "other.safetensors"'
+    recipe.write_text(
+        text.replace("embedding_scale = 10", own) + "[clips]\nn_frames = 3\nevery_nth = 1\n"
+    )
+    answer = cli("train", manifest, "--recipe", recipe, "--output", "out")
+    assert answer.code == 0, answer.err
+    assert "bare" in answer.err
+    assert "has no text tower: that of other.safetensors takes its place" in answer.err
+    learned = load_checkpoint(Path("out/manifest_recipe.safetensors"))
+    for name, weight in learned.named_parameters():
+        if name.startswith("backbone.visual."):
+            assert torch.equal(weight, bare.get_parameter(name)), name
+        elif name.startswith("backbone."):
+            assert torch.equal(weight, other.get_parameter(name)), name
 
 
 def test_class_descriptions_stand_in_for_captions(cli: Type) -> None:
