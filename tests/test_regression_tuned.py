@@ -160,6 +160,16 @@ def test_equal_seeds_are_equal_models_and_the_keeping_of_padding_does_no_harm() 
     np.testing.assert_allclose(made[0].predict(rows(short)), first[:1], rtol=1e-5)
 
 
+def test_a_window_s_score_is_the_same_whoever_is_predicted_beside_it() -> None:
+    """So that a fold's model knows the people again whom it left out, by their residuals."""
+    frames, y = shown()
+    tuned = TunedHead(2, epochs=(3,), rates=(1e-3,))
+    together = tuned.fit(rows(frames), y, PERSON, layers_of(ENCODER)).predict(rows(frames))
+    alone = np.concatenate([tuned.predict(rows(frames[[n]])) for n in range(len(frames))])
+    np.testing.assert_allclose(alone, together, rtol=1e-10, atol=1e-10)
+    assert np.ptp(together, axis=0).min() > 0.1
+
+
 def test_it_keeps_scikit_learn_s_manners() -> None:
     """It can be cloned, takes one target, and insists on a participant for each window."""
     frames, y = shown()

@@ -174,7 +174,7 @@ def _tensors(arrays: Mapping[str, Embeddings]) -> dict[str, torch.Tensor]:
 
 
 def predict(network: Network, frames: Embeddings) -> Array:
-    """Standardised scores of windows, shape (n_windows, n_targets)."""
+    """Standardised scores of windows, shape (n_windows, n_targets), as precise as the network."""
     with torch.inference_mode():
         return network.head(_embedded(network, frames)).double().cpu().numpy()
 
@@ -182,7 +182,7 @@ def predict(network: Network, frames: Embeddings) -> Array:
 def _embedded(network: Network, frames: Embeddings) -> torch.Tensor:
     with torch.no_grad():
         parts = [
-            network.embed(_tensor(frames[batch]))
+            network.embed(_tensor(frames[batch]).to(network.centre.dtype))
             for batch in gen_batches(len(frames), BATCH_WINDOWS)
         ]
     return torch.cat(parts)

@@ -123,12 +123,20 @@ class TunedHead(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         if best >= 0 and len(self.targets_):
             rate, n_epochs = list(product(self.rates, self.epochs))[best]
             self.chosen_ = {"rate": float(rate), "epochs": int(n_epochs)}
-            known = ((y - self.mean_) / self.scale_)[:, self.targets_]
-            training = network.Training(rate, self.penalty, self.random_state)
-            with network.one_thread():
-                (trained,) = training.run(layers, frames, known, [n_epochs])
-            self.weights_ = network.weights(trained)
+            self.weights_ = self._learnt(layers, frames, y, rate, n_epochs)
         return self
+
+    def _learnt(
+        self, layers: Layers, frames: Embeddings, y: Array, rate: float, n_epochs: int
+    ) -> dict[str, Embeddings]:
+        """Train on all windows by what was chosen; give the network's weights."""
+        from emoclip_clinic.regression import network
+
+        known = ((y - self.mean_) / self.scale_)[:, self.targets_]
+        training = network.Training(rate, self.penalty, self.random_state)
+        with network.one_thread():
+            (trained,) = training.run(layers, frames, known, [n_epochs])
+        return network.weights(trained)
 
     def predict(self, X: NDArray[Any]) -> Array:
         """Scores of windows, shape (n, n_targets).
@@ -146,7 +154,8 @@ class TunedHead(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
 
             made = network.restored(self.architecture_, self.weights_, len(self.targets_))
             with network.one_thread():
-                found = network.predict(made, frames)
+                # in double precision a window's score is the same whoever is predicted beside it
+                found = network.predict(made.double(), frames)
             predicted[:, self.targets_] += found * self.scale_[self.targets_]
         if not np.isfinite(predicted).all():
             raise ClinicError(
