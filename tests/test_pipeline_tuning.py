@@ -14,6 +14,9 @@ import pytest
 import emoclip_clinic as ec
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.errors import EncoderError, StudyError
+from emoclip_clinic.pipeline import persons
+from emoclip_clinic.pipeline.report_tables import gather
+from emoclip_clinic.pipeline.sources import read_rated
 from emoclip_clinic.pipeline.tuning import layers_of
 from emoclip_clinic.regression.estimators import REGISTRY
 from emoclip_clinic.regression.tuned import TunedHead
@@ -47,6 +50,14 @@ def test_encode_fit_and_predict_with_tuned_layers(study: ec.Study, tmp_path: Pat
     own = table[(table["model"] == "head_tuned") & (table["target"] == "map")]
     assert own["predicted"].corr(own["observed"]) > 0.5
     assert fit().fresh
+    rated = read_rated(study, "cains")
+    ec.pipeline.agree(study, "cains")
+    everyone = gather(study, rated, "", study.agreement_csv("cains"), "emoclip-demo", {})
+    about = persons.of_person(study, rated, everyone, "P03", "emoclip-demo", named=False).person
+    assert about is not None
+    # by the fold that left the participant out
+    assert about.unseen
+    assert np.isfinite(about.windows.loc[about.windows["status"] == "used", "contribution"]).all()
     new = tmp_path / "new"
     make_recordings(new / "videos", ["X01", "X02"], seed=7)
     there = ec.pipeline.open_or_create(new, recordings=new / "videos")
