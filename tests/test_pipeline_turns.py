@@ -80,7 +80,7 @@ def segments(study: ec.Study) -> pd.DataFrame:
 
 def brightness(study: ec.Study) -> dict[str, float]:
     table = pd.read_csv(study.features_dir("emoclip-demo") / "quality.csv")
-    own = table[table["measure"] == "crop_brightness"]
+    own = table[table["measure"] == "face_brightness"]
     return dict(zip(own["recording"], own["value"] * 255, strict=True))
 
 
