@@ -52,7 +52,7 @@ def seconds(run: Callable[[], torch.Tensor]) -> float:
 def main() -> None:
     """Print the frames a second of both, and the lowest cosine between their embeddings."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--clips", type=int, default=N_CLIPS)
     arguments = parser.parse_args()
     torch.manual_seed(0)

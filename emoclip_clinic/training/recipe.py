@@ -116,7 +116,7 @@ class Recipe:
     batch_clips: int = 128
     """Clips that are told apart in a step, over all processes."""
     chunk_clips: int = 8
-    """Clips whose activations are in memory at once."""
+    """Clips, or texts, whose activations are in memory at once."""
     same_text_is_pair: bool = False
     """Whether clips of a batch with one text all count as its pairs; else only a clip's own."""
     oversample: bool = False

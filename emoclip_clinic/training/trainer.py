@@ -231,7 +231,8 @@ class Trainer:
         if self._embedded_texts is not None:
             rows = self._embedded_texts[list(numbers)]
             return [lambda: rows]
-        size = TEXT_BATCH
+        # as bounded as clips: a text tower's activations are not small either
+        size = self.recipe.chunk_clips
         chunks = [numbers[start : start + size] for start in range(0, len(numbers), size)]
         return [partial(self._encode_texts, chunk) for chunk in chunks]
 
