@@ -353,6 +353,21 @@ def test_fewer_bits_give_the_same_directions(done: ec.Study) -> None:
     assert provenance["settings"]["precision"] == "bf16"
 
 
+def test_predict_encodes_as_the_model_was(done: ec.Study, tmp_path: Path) -> None:
+    """In its precision; where another rule names the participant here, that is said."""
+    model = tmp_path / "models" / "cains"
+    shutil.copytree(done.model_dir("cains"), model)
+    how = json.loads((model / "encoding.json").read_text())
+    how |= {"precision": "bf16", "participant": "left"}
+    (model / "encoding.json").write_text(json.dumps(how))
+    make_recordings(tmp_path / "new", ["N01"])
+    study = ec.Study.create(tmp_path / "predictions")
+    result = ec.pipeline.predict(study, tmp_path / "new", model, tmp_path / "scores.csv")
+    provenance = json.loads((study.path / "provenance/encode-emoclip-demo.json").read_text())
+    assert provenance["settings"]["precision"] == "bf16"
+    assert any("'largest' here, and by 'left' in the model's" in note for note in result.notes)
+
+
 def test_predict_needs_a_model(done: ec.Study, tmp_path: Path) -> None:
     """A folder without one is said, before anything is decoded."""
     with pytest.raises(ClinicError, match="holds no fitted model"):

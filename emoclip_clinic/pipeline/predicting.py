@@ -133,11 +133,7 @@ def predict(
             *encoded.notes,
             *([table.notice] if table.notice else []),
             *remarks,
-            *(
-                ["no face was searched for: whole frames were encoded"]
-                if how.faces == "none"
-                else []
-            ),
+            *_how_otherwise(how, study.settings.encode.participant),
             *sorted({note for note in scores["note"] if note}),
         ),
         summary={"n_recordings": len(inputs), "n_targets": len(model.targets)},
@@ -208,6 +204,8 @@ class _How(NamedTuple):
     faces: str
     protocol: EncodingProtocol
     precision: str
+    participant: str
+    """The rule that named the participant."""
     turns: TurnChoice | None
 
 
@@ -226,4 +224,19 @@ def _encoding(model_dir: Path) -> _How:
     # a checkpoint's path is relative to the study of the model: models/SCALE lies two folders in
     checkpoint = model_dir.absolute().parents[1] / encoder
     name = str(checkpoint) if checkpoint.is_file() else encoder
-    return _How(name, faces, protocol, str(how.get("precision", "fp32")), turns)
+    precision, rule = how.get("precision", "fp32"), how.get("participant", "largest")
+    return _How(name, faces, protocol, str(precision), str(rule), turns)
+
+
+def _how_otherwise(how: _How, participant: str) -> list[str]:
+    """Say what is to be known of the way in which recordings were encoded."""
+    notes = []
+    if how.faces == "none":
+        notes.append("no face was searched for: whole frames were encoded")
+    if participant != how.participant:
+        # where people sit is this study's matter, so its own rule holds
+        notes.append(
+            f"who the participant is was told by {participant!r} here, and by "
+            f"{how.participant!r} in the model's recordings"
+        )
+    return notes
