@@ -12,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from emoclip_clinic.cli._app import ClusterOption, Screen, command, runner_of
+from emoclip_clinic.cli._app import Screen, command, runner_of
+from emoclip_clinic.cli._options import ClusterOption
 from emoclip_clinic.cluster import connect, scheduler
 from emoclip_clinic.errors import ClinicError, SettingsError
 from emoclip_clinic.regression.jobs import serially

@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from emoclip_clinic.regression.jobs import Runner
     from emoclip_clinic.study import Study
 
-__all__ = [
-    "ClusterOption", "DataOption", "DatasetArgument", "DeviceOption", "EncoderOption",
-    "FoldOption", "FolderArgument", "PatternOption", "ScaleOption", "Screen", "WeightsOption",
-    "app", "command", "keep_inside", "runner_of", "screen",
-]  # fmt: skip
+__all__ = ["Screen", "app", "command", "keep_inside", "runner_of", "screen"]
 
 EXIT_ERROR = 1
 EXIT_EXCLUDED = 3
@@ -44,56 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-WeightsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights", help="Folder of weights.", metavar="DIR", envvar="EMOCLIP_CLINIC_WEIGHTS"
-    ),
-]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-ScaleOption = Annotated[
-    str, typer.Option("--scale", help="A rating scale: see 'scales list'.", metavar="ID")
-]
-EncoderOption = Annotated[
-    str | None,
-    typer.Option(
-        help="emoclip, clip-mean, emoclip-demo, or the path of a checkpoint.", metavar="NAME"
-    ),
-]
-ClusterOption = Annotated[
-    str,
-    typer.Option(
-        "--cluster",
-        help="Who does the work: cores:N (processes of this machine), cores (all of them), "
-        "dask:ADDRESS, dask:scheduler-file=PATH, or slurm, sge, pbs with :FILE.toml. Video is "
-        "never sent: workers that encode read it themselves.",
-        metavar="WHERE",
-    ),
-]
-"""Its default is "cores:1": this process."""
-DatasetArgument = Annotated[
-    str,
-    typer.Argument(
-        help="mafw, mafw-compound, dfew, ferv39k, afew, or the path of a manifest (CSV).",
-        metavar="NAME|MANIFEST",
-    ),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder that the dataset was unpacked into.", metavar="DIR"),
-]
-FoldOption = Annotated[
-    int | None, typer.Option(help="One fold, from 1; all of them if not given.", metavar="N")
-]
-FolderArgument = Annotated[Path, typer.Argument(help="Folder of recordings.", metavar="FOLDER")]
-PatternOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Where the ids stand in a recording's path, such as "
-        "'{participant}/{session}/{*}'. Without it: BIDS names, else one folder a participant.",
-    ),
-]
 
 
 def _common_options() -> list[inspect.Parameter]:

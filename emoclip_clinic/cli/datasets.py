@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import DataOption, DatasetArgument, FoldOption, Screen, app, command
+from emoclip_clinic.cli._app import Screen, app, command
+from emoclip_clinic.cli._options import DataOption, DatasetArgument, FoldOption
 
 datasets_app = typer.Typer(no_args_is_help=True, help="Check datasets of labelled clips.")
 app.add_typer(datasets_app, name="datasets")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import DeviceOption, EncoderOption, Screen, WeightsOption, command
+from emoclip_clinic.cli._app import Screen, command
+from emoclip_clinic.cli._options import DeviceOption, EncoderOption, WeightsOption
 
 
 @command()

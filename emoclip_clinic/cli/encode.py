@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import (
+from emoclip_clinic.cli._app import Screen, command, runner_of
+from emoclip_clinic.cli._options import (
     ClusterOption,
     DeviceOption,
     EncoderOption,
     FolderArgument,
     PatternOption,
-    Screen,
+    SectionOption,
+    SpeakerOption,
+    TurnsOption,
     WeightsOption,
-    command,
-    runner_of,
 )
-from emoclip_clinic.cli._turns import SectionOption, SpeakerOption, TurnsOption
 
 
 @command()

@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import (
-    ClusterOption,
-    EncoderOption,
-    ScaleOption,
-    Screen,
-    command,
-    runner_of,
-)
+from emoclip_clinic.cli._app import Screen, command, runner_of
+from emoclip_clinic.cli._options import ClusterOption, EncoderOption, ScaleOption
 
 
 @command()

@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import (
-    DeviceOption,
-    FolderArgument,
-    PatternOption,
-    Screen,
-    WeightsOption,
-    command,
-)
+from emoclip_clinic.cli._app import Screen, command
+from emoclip_clinic.cli._options import DeviceOption, FolderArgument, PatternOption, WeightsOption
 
 
 @command()

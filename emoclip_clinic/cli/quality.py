@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import ClusterOption, EncoderOption, Screen, command, runner_of
+from emoclip_clinic.cli._app import Screen, command, runner_of
+from emoclip_clinic.cli._options import ClusterOption, EncoderOption
 
 
 @command()

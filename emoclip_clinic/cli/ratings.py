@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import ScaleOption, Screen, app, command
+from emoclip_clinic.cli._app import Screen, app, command
+from emoclip_clinic.cli._options import ScaleOption
 
 ratings_app = typer.Typer(no_args_is_help=True, help="Make rating sheets, and check filled ones.")
 app.add_typer(ratings_app, name="ratings")

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import Screen, WeightsOption, command
+from emoclip_clinic.cli._app import Screen, command
+from emoclip_clinic.cli._options import WeightsOption
 
 
 @command()

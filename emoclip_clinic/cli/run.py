@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from emoclip_clinic.cli._app import DeviceOption, Screen, WeightsOption, command
+from emoclip_clinic.cli._app import Screen, command
+from emoclip_clinic.cli._options import DeviceOption, WeightsOption
 
 
 @command()

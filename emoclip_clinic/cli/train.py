@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import (
+from emoclip_clinic.cli._app import Screen, command
+from emoclip_clinic.cli._options import (
     DataOption,
     DatasetArgument,
     DeviceOption,
     FoldOption,
-    Screen,
     WeightsOption,
-    command,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from emoclip_clinic.cli._app import Screen, app, command
-from emoclip_clinic.cli._turns import SectionOption, SpeakerOption, TurnsOption
+from emoclip_clinic.cli._options import SectionOption, SpeakerOption, TurnsOption
 
 turns_app = typer.Typer(no_args_is_help=True, help="Check files of speech turns and sections.")
 app.add_typer(turns_app, name="turns")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import Screen, WeightsOption, app, command
+from emoclip_clinic.cli._app import Screen, app, command
+from emoclip_clinic.cli._options import WeightsOption
 
 weights_app = typer.Typer(
     no_args_is_help=True, help="List, fetch, import and verify weights: EmoCLIP, CLIP, YuNet."

@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emoclip_clinic.cli._app import (
-    DataOption,
-    DeviceOption,
-    FoldOption,
-    Screen,
-    WeightsOption,
-    command,
-)
+from emoclip_clinic.cli._app import Screen, command
+from emoclip_clinic.cli._options import DataOption, DeviceOption, FoldOption, WeightsOption
 
 
 @command()

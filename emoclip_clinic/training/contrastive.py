@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch.nn import functional
@@ -96,8 +97,8 @@ def backward(
     loss = contrastive_loss(logits, numbers)
     scale(loss).backward()  # type: ignore[no-untyped-call]
     for parts, whole, leaf in zip(sides, embedded, leaves, strict=True):
-        gradient = leaf.grad
-        assert gradient is not None
+        # the loss depends on both sides
+        gradient = cast("torch.Tensor", leaf.grad)
         if len(parts) == 1:
             _carry_on(whole, gradient)
             continue
