@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -213,6 +214,17 @@ def test_a_table_that_lacks_a_column_is_an_error() -> None:
     table = data().table("coverage").drop(columns="level")
     with pytest.raises(StudyError, match="'coverage' lacks level"):
         with_table("coverage", table)
+
+
+def test_a_measure_counts_the_recordings_of_which_it_is_known() -> None:
+    """A dash stands beside a count of 0, and of three recordings two have a yaw."""
+    rows = [(f"r{n}", "roll_deg", np.nan, "degrees", "ok", "") for n in range(3)]
+    rows += [(f"r{n}", "yaw", [0.25, np.nan, 0.75][n], "eyes", "ok", "") for n in range(3)]
+    columns = ["recording", "measure", "value", "unit", "flag", "note"]
+    table = pd.DataFrame(rows, columns=columns)
+    text = words(replace(data(), quality=table), "quality")
+    assert re.search(r"\(degrees\)\s+0\s+–", text)
+    assert re.search(r"\(eyes\)\s+2\s+0\.5", text)
 
 
 def test_markup_in_notes_and_groups_is_text() -> None:

@@ -207,7 +207,8 @@ def quality(context: Context, options: NoOptions) -> list[Flowable]:
         name = context.texts.word("measures", str(measure))
         shown = f"{name} ({unit})" if unit and unit == unit else name
         warned = group.loc[group["flag"] == "warn", "recording"].nunique()
-        rows.append([shown, count(group["recording"].nunique()), middle, ends, count(warned)])
+        known = group.loc[values.index, "recording"].nunique()
+        rows.append([shown, count(known), middle, ends, count(warned)])
     columns = [
         Column(context.texts("quality.measure"), numeric=False),
         Column(context.texts("recordings.n"), 62),
