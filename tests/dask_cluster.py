@@ -42,13 +42,13 @@ class Cluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         until(self.file.is_file)
 
-    def have(self, n_workers: int) -> None:
+    def have(self, n_workers: int, *options: str) -> None:
         """Start as many workers as are missing, and wait until the scheduler knows them."""
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         for _ in range(n_workers - len(self.workers)):
             self.n_started += 1
             words = ("--scheduler-file", str(self.file), "--no-nanny", "--nthreads", "1")
-            self.workers.append(self._start("dask_worker", *words))
+            self.workers.append(self._start("dask_worker", *words, *options))
         until(lambda: self.log.read_text().count("Registered to:") == self.n_started)
 
     def _start(self, program: str, *words: str) -> subprocess.Popen[bytes]:

@@ -44,12 +44,12 @@ def connect(text: str, folder: Path = Path()) -> Iterator[Runner]:
     if kind == "cores":
         yield on_cores(_count(rest, text))
     elif kind == "dask" and rest:
-        with scheduler.client_of(_dask(rest, folder)) as client:
-            yield scheduler.on_dask(client)
+        with scheduler.runner_of(_dask(rest, folder)) as run:
+            yield run
     elif kind in queues.QUEUES:
         settings = read(QueueSettings, folder / rest) if rest else QueueSettings()
-        with queues.client_of(kind, settings) as client:
-            yield scheduler.on_dask(client)
+        with queues.runner_of(kind, settings) as run:
+            yield run
     else:
         raise _unknown(text)
 

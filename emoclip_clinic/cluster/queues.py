@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from emoclip_clinic.cluster.scheduler import ready, require, security_of
+from emoclip_clinic.cluster.scheduler import on_dask, ready, require, security_of
 from emoclip_clinic.cluster.settings import QueueSettings
 from emoclip_clinic.errors import ClinicError
+from emoclip_clinic.regression.jobs import Runner
 
-if TYPE_CHECKING:
-    from distributed import Client
-
-__all__ = ["QUEUES", "client_of"]
+__all__ = ["QUEUES", "runner_of"]
 
 QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 
 
 @contextlib.contextmanager
-def client_of(kind: str, settings: QueueSettings) -> Iterator[Client]:
+def runner_of(kind: str, settings: QueueSettings) -> Iterator[Runner]:
     """Start a scheduler here and workers through the queue; end all of them afterwards.
 
     Raises
@@ -42,8 +40,9 @@ def client_of(kind: str, settings: QueueSettings) -> Iterator[Client]:
         raise ClinicError(f"{kind}: {error}. See docs/cluster.md for the keys.") from error
     with cluster, Client(cluster) as client:
         cluster.scale(settings.workers)
-        ready(client, 60.0 * settings.wait_minutes)
-        yield client
+        wait_s = 60.0 * settings.wait_minutes
+        ready(client, wait_s)
+        yield on_dask(client, settings.resources, wait_s)
 
 
 def _options(kind: str, settings: QueueSettings) -> dict[str, Any]:
@@ -59,8 +58,15 @@ def _options(kind: str, settings: QueueSettings) -> dict[str, Any]:
         "python": settings.python,
         "job_script_prologue": list(settings.prologue),
         "job_extra_directives": list(settings.directives),
+        "worker_extra_args": _resource_words(settings.resources),
         "security": settings.tls and security_of(settings.tls),
     }
     # its page of the running jobs is for nobody else on the network to see
     page = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     return {key: value for key, value in given.items() if value} | {"scheduler_options": page}
+
+
+def _resource_words(resources: Mapping[str, float]) -> list[str]:
+    """Say as `dask worker` wants it what a worker has: as much as a job takes."""
+    words = ",".join(f"{name}={amount:g}" for name, amount in resources.items())
+    return ["--resources", words] if words else []

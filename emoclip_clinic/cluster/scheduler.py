@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import importlib
 import json
+import pickle
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from distributed.security import Security
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["client_of", "on_dask", "ready", "require", "security_of", "versions"]
+__all__ = ["on_dask", "ready", "require", "runner_of", "security_of", "versions"]
 
 CONNECT_S = 10.0
 """How long a scheduler may take to answer."""
 WORKERS_S = 30.0
-"""How long a cluster that exists may take to show a worker."""
+"""How long a cluster that exists may take to show a worker, or another after the last is lost."""
+STEP_S = 1.0
+"""While a result is waited for, it is seen so often whether there are workers."""
 
 
 def require(library: str) -> None:
@@ -50,13 +53,13 @@ def require(library: str) -> None:
 
 
 @contextlib.contextmanager
-def client_of(settings: DaskSettings) -> Iterator[Client]:
+def runner_of(settings: DaskSettings) -> Iterator[Runner]:
     """Connect to a cluster that exists, and see that its workers compute as this machine does.
 
     Raises
     ------
     ClinicError
-        There is no answer, no worker, or another version.
+        There is no answer, no worker, another version, or no worker has what a job takes.
     """
     require("distributed")
     from distributed import Client
@@ -72,7 +75,7 @@ def client_of(settings: DaskSettings) -> Iterator[Client]:
         ) from error
     with client:
         ready(client, WORKERS_S)
-        yield client
+        yield on_dask(client, settings.resources, WORKERS_S)
 
 
 def _address_in(path: str) -> str:
@@ -190,16 +193,20 @@ def _pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def on_dask(client: Client) -> Runner:
+def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -> Runner:
     """Make a runner that does jobs on the workers of a cluster.
 
-    The function, with the data it holds, is sent to each worker once. Jobs of a worker that is
-    lost are done by another. What a job raises arrives as it is.
+    The function, with the data it holds, is sent to the cluster once, and workers have it from one
+    another. Jobs of a worker that is lost are done by another. What a job raises arrives as it is.
 
     Parameters
     ----------
     client
         Connected, and `ready`.
+    resources
+        What a job takes while it runs, such as {"GPU": 1}, of what workers were started with.
+    patience_s
+        How long there may be no worker, when the last one is lost.
 
     Returns
     -------
@@ -208,30 +215,49 @@ def on_dask(client: Client) -> Runner:
     Raises
     ------
     ClinicError
-        When it runs: a job was lost with one worker after another, the scheduler or the data are
-        gone, or a worker that came later has other versions.
+        No worker has the resources; or, when it runs: a job was lost with one worker after
+        another, the scheduler or every worker is gone, or a worker that came later has other
+        versions.
     """
+    _require_resources(client, resources)
 
     def run(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
-        held = client.scatter(_Task(function, versions()), broadcast=True, hash=False)
+        import dask
+
+        packed = pickle.dumps(_Task(function, versions()))
+        # a result and no scattered data: where the workers that hold it are lost, it is made again
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            held = client.submit(pickle.loads, packed, pure=False)
         yield from in_order(
-            lambda job: client.submit(_do, held, job, pure=False),
+            lambda job: client.submit(_do, held, job, pure=False, resources=resources),
             jobs,
             lambda: JOBS_A_CORE * max(sum(client.nthreads().values()), 1),
-            _collect,
+            partial(_collect, client, patience_s),
         )
 
     return run
+
+
+def _require_resources(client: Client, resources: Mapping[str, float]) -> None:
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    for name, amount in resources.items():
+        most = max((worker["resources"].get(name, 0) for worker in workers), default=0)
+        if most < amount:
+            raise ClinicError(
+                f"a job takes {name} = {amount:g}, and no worker has more than {most:g}. Start "
+                f'workers with: dask worker ADDRESS --resources "{name}={amount:g}"'
+            )
 
 
 def _do(task: _Task, job: Any) -> Any:
     return task(job)
 
 
-def _collect(future: Future, job: Any) -> Any:
+def _collect(client: Client, patience_s: float, future: Future, job: Any) -> Any:
     from distributed import KilledWorker
 
     try:
+        _await(client, future, patience_s)
         return future.result()
     except KilledWorker as error:
         raise ClinicError(
@@ -239,8 +265,25 @@ def _collect(future: Future, job: Any) -> Any:
             "it before: their memory may be too small. See the workers' logs, give each worker "
             "more memory, then run the same command again."
         ) from error
-    except CancelledError as error:
+    except (CancelledError, _GoneError) as error:
         raise ClinicError(
-            f"job {job} is lost: the scheduler, or every worker that held the data, is gone. See "
-            "their logs, start them, then run the same command again."
+            f"job {job} is lost: the scheduler, or every worker, is gone. See their logs, start "
+            "them, then run the same command again."
         ) from error
+
+
+class _GoneError(Exception):
+    """There is no worker any more."""
+
+
+def _await(client: Client, future: Future, patience_s: float) -> None:
+    """Wait until a future is done, as long as there are workers."""
+    from distributed import wait
+
+    without_s = 0.0
+    while without_s <= patience_s:
+        with contextlib.suppress(TimeoutError):
+            wait(future, timeout=STEP_S)
+            return
+        without_s = 0.0 if client.nthreads() else without_s + STEP_S
+    raise _GoneError

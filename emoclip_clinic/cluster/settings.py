@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +35,8 @@ class DaskSettings:
     """tcp://HOST:PORT, or tls://HOST:PORT with the table [tls]."""
     scheduler_file: str = ""
     """What `dask scheduler --scheduler-file` wrote, relative to the TOML's folder or absolute."""
+    resources: dict[str, float] = field(default_factory=dict)
+    """What a job takes of a worker's while it runs, such as GPU = 1."""
     tls: Tls | None = None
     """Without it, tls:// takes the files that Dask's own configuration names."""
 
@@ -64,7 +66,9 @@ class QueueSettings:
     directives: tuple[str, ...] = ()
     """Further lines for the queue, such as "--constraint=avx2"."""
     wait_minutes: int = 60
-    """How long to wait for the first worker."""
+    """How long to wait for the first worker, or for another after the last is lost."""
+    resources: dict[str, float] = field(default_factory=dict)
+    """What a job takes of a worker's while it runs, such as GPU = 1; each worker has that much."""
     tls: Tls | None = None
     """Encrypts what scheduler and workers say; the nodes must see these files."""
 
@@ -97,6 +101,9 @@ def _check(settings: Any, where: str) -> None:
         value = getattr(settings, name, None)
         if value is not None and value < 1:
             raise SettingsError(f"{where}: {name} = {value}; allowed: 1 or more")
+    for name, amount in settings.resources.items():
+        if not amount > 0:
+            raise SettingsError(f"{where}: resources: {name} = {amount:g}; allowed: above 0")
     if settings.tls is not None:
         for part in fields(settings.tls):
             file = Path(getattr(settings.tls, part.name))
