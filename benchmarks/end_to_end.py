@@ -19,6 +19,7 @@ import torch
 
 from benchmarks.decoding_speed import film
 from emoclip_clinic.encoder import load_encoder
+from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.segments import plan, read_protocol
@@ -51,10 +52,11 @@ def speeds(path: Path, encoder: VideoEncoder, repeats: int) -> dict[str, float]:
     def here() -> Iterator[Any]:
         return reader.read_frames(path, cut.frames, times_s=times_s)
 
+    batched = BatchedEncoder(encoder)
     held = list(reader.read_frames(path, cut.frames[:HELD]))
 
     def encode(read: Read) -> None:
-        encode_recording(enumerate(read()), cut, encoder, WholeFrame(), PROTOCOL, recording="a")
+        encode_recording(enumerate(read()), cut, batched, WholeFrame(), PROTOCOL, recording="a")
 
     works: dict[str, Callable[[], object]] = {
         "decoder_alone": lambda: [None for _ in elsewhere()],

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoclip_clinic import features
+from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.model import Architecture, VideoEncoder
 from emoclip_clinic.errors import EncoderError
@@ -48,6 +49,7 @@ def small_encoder() -> VideoEncoder:
 
 
 ENCODER = small_encoder()
+BATCHED = BatchedEncoder(ENCODER, 5)
 
 
 class BrightSquares:
@@ -88,17 +90,19 @@ def made_plan(n: int, protocol: EncodingProtocol = PROTOCOL) -> Plan:
 
 
 def encoded(
-    frames: list[Frame], whole: Plan, protocol: EncodingProtocol = PROTOCOL, batch_size: int = 5
+    frames: list[Frame],
+    whole: Plan,
+    protocol: EncodingProtocol = PROTOCOL,
+    batched: BatchedEncoder = BATCHED,
 ) -> features.RecordingFeatures:
     chosen = ((place, frames[number]) for place, number in enumerate(whole.frames))
     return encode_recording(
         chosen,
         whole,
-        ENCODER,
+        batched,
         BrightSquares(),
         protocol,
         recording="sub-1_ses-01",
-        batch_size=batch_size,
     )
 
 
@@ -127,7 +131,8 @@ presence = st.lists(st.sampled_from([True, True, True, False]), min_size=1, max_
 def test_streaming_is_the_definition(faces: list[bool], batch_size: int) -> None:
     """Every used window has the vector that encoding its own crops at once gives."""
     frames, whole = pictures(faces), made_plan(len(faces))
-    result = encoded(frames, whole, batch_size=batch_size)
+    with BatchedEncoder(ENCODER, batch_size) as batched:
+        result = encoded(frames, whole, batched=batched)
     table = result.segments
     assert len(table) == len(whole.segments)
     used = table.index[table["status"] == "used"]
@@ -184,7 +189,7 @@ def test_recording_that_ends_early_is_said() -> None:
     protocol = EncodingProtocol(every_nth=1, window_frames=8, stride_frames=8)
     whole = made_plan(24, protocol)
     result = encode_recording(
-        enumerate(pictures([True] * 8)), whole, ENCODER, BrightSquares(), protocol, recording="a"
+        enumerate(pictures([True] * 8)), whole, BATCHED, BrightSquares(), protocol, recording="a"
     )
     assert result.segments["reason"].tolist() == ["", *["frames could not be decoded"] * 2]
     assert len(result.vectors) == 1
@@ -204,19 +209,20 @@ def test_each_frame_is_looked_at_and_embedded_once() -> None:
         lambda _, inputs: embedded.append(len(inputs[0]))
     )
     progress: list[tuple[int, int]] = []
-    encode_recording(
-        enumerate(pictures([True] * 30)),
-        made_plan(30),
-        ENCODER,
-        Counting(),
-        PROTOCOL,
-        recording="a",
-        batch_size=7,
-        progress=lambda *at: progress.append(at),
-    )
+    with BatchedEncoder(ENCODER, 7) as batched:
+        encode_recording(
+            enumerate(pictures([True] * 30)),
+            made_plan(30),
+            batched,
+            Counting(),
+            PROTOCOL,
+            recording="a",
+            progress=lambda *at: progress.append(at),
+        )
     handle.remove()
-    assert len(seen) == sum(embedded) == 30
-    assert max(embedded) == 7
+    assert len(seen) == 30
+    # the last batch is filled up
+    assert embedded == [7] * 5
     assert progress == [(done, 30) for done in range(1, 31)]
 
 
@@ -238,9 +244,7 @@ def test_memory_does_not_grow_with_length(every: int) -> None:
                 del one
                 most = max(most, len(alive))
 
-        encode_recording(
-            frames(), made_plan(n), ENCODER, BrightSquares(), PROTOCOL, recording="a", batch_size=4
-        )
+        encode_recording(frames(), made_plan(n), BATCHED, BrightSquares(), PROTOCOL, recording="a")
         gc.collect()
         return most
 
@@ -252,7 +256,7 @@ def test_whole_frames_are_prepared_as_the_reference_does() -> None:
     frames = pictures([True] * 8)
     whole = made_plan(8)
     result = encode_recording(
-        enumerate(frames), whole, ENCODER, WholeFrame(), PROTOCOL, recording="a"
+        enumerate(frames), whole, BATCHED, WholeFrame(), PROTOCOL, recording="a"
     )
     expected = ENCODER.encode_video(ENCODER.preprocess(np.stack(frames))[None])
     np.testing.assert_allclose(result.vectors, expected, atol=TOLERANCE)
@@ -290,7 +294,7 @@ def test_a_vector_that_is_no_number_is_an_error(name: str) -> None:
         encode_recording(
             enumerate(pictures([True] * 8)),
             made_plan(8),
-            broken,
+            BatchedEncoder(broken),
             BrightSquares(),
             PROTOCOL,
             recording="a",
@@ -305,7 +309,7 @@ def test_real_recording_with_and_without_a_face(shared: Path) -> None:
     times_s = timestamps(video)
     whole = plan(times_s, protocol)
     frames = enumerate(read_frames(video, whole.frames, times_s=times_s))
-    result = encode_recording(frames, whole, ENCODER, finder, protocol, recording="a")
+    result = encode_recording(frames, whole, BATCHED, finder, protocol, recording="a")
     first, second = result.segments["face_fraction"]
     assert first == pytest.approx(0.5, abs=0.1)
     assert second < 0.1
@@ -319,7 +323,7 @@ def test_real_recording_is_written_and_read(shared: Path, tmp_path: Path) -> Non
     protocol = read_protocol("emoclip")
     whole = plan(timestamps(video), protocol)
     frames = enumerate(read_frames(video, whole.frames))
-    result = encode_recording(frames, whole, ENCODER, finder, protocol, recording="a")
+    result = encode_recording(frames, whole, BATCHED, finder, protocol, recording="a")
     assert result.segments[["face_fraction", "padded", "status"]].values.tolist() == [
         [1.0, True, "used"]
     ]

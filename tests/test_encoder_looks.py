@@ -14,6 +14,7 @@ import pytest
 
 from emoclip_clinic import features
 from emoclip_clinic.encoder import load_encoder
+from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.quality import MEASURES, WINDOW_COLUMNS, QualityLimits
 from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, plan, read_protocol
@@ -24,7 +25,7 @@ from emoclip_clinic.video.reader import read_frames
 Frame = npt.NDArray[np.uint8]
 
 PROTOCOL = EncodingProtocol(every_nth=1, window_frames=8, stride_frames=8)
-ENCODER = load_encoder("emoclip-demo", device="cpu")
+BATCHED = BatchedEncoder(load_encoder("emoclip-demo", device="cpu"))
 
 
 class InTheMiddle:
@@ -56,7 +57,7 @@ def encoded(
     whole = plan(np.arange(len(frames)) / 25 if not len(np.asarray(times_s)) else times_s, protocol)
     chosen = ((place, frames[number]) for place, number in enumerate(whole.frames))
     return encode_recording(
-        chosen, whole, ENCODER, finder or InTheMiddle(), protocol, recording="a", times_s=times_s
+        chosen, whole, BATCHED, finder or InTheMiddle(), protocol, recording="a", times_s=times_s
     )
 
 
@@ -120,7 +121,7 @@ def test_the_memory_of_frames_may_be_used_again() -> None:
     whole = plan(np.arange(16) / 25, PROTOCOL)
     made = encode_recording(
         reader(),  # type: ignore[arg-type]
-        whole, ENCODER, InTheMiddle(), replace(PROTOCOL, bridge_frames=0), recording="a",
+        whole, BATCHED, InTheMiddle(), replace(PROTOCOL, bridge_frames=0), recording="a",
     )  # fmt: skip
     assert made.window_quality["frozen_fraction"].tolist() == [0, 0]
 
@@ -163,7 +164,7 @@ def test_what_was_not_read_has_no_measures() -> None:
     whole = plan(np.arange(24) / 25, PROTOCOL, [(8 / 25, 16 / 25)])
     frames = drawn(24)
     chosen = ((place, frames[number]) for place, number in enumerate(whole.frames))
-    made = encode_recording(chosen, whole, ENCODER, InTheMiddle(), PROTOCOL, recording="a")
+    made = encode_recording(chosen, whole, BATCHED, InTheMiddle(), PROTOCOL, recording="a")
     outside = made.segments["reason"].eq(OUTSIDE)
     measures = made.window_quality[[measure.name for measure in MEASURES]]
     assert outside.tolist() == [True, False, True]
@@ -185,7 +186,7 @@ def test_a_real_recording_is_measured(shared: Path) -> None:
     whole = plan(times_s, protocol)
     frames = enumerate(read_frames(video, whole.frames, times_s=times_s))
     made = encode_recording(
-        frames, whole, ENCODER, finder, protocol, recording="a", times_s=times_s
+        frames, whole, BATCHED, finder, protocol, recording="a", times_s=times_s
     )
     assert (made.quality["flag"] == "ok").all()
     (row,) = made.window_quality.to_dict("records")

@@ -23,7 +23,7 @@ from emoclip_clinic.segments import EncodingProtocol, plan
 from emoclip_clinic.video.choosing import choose
 from emoclip_clinic.video.faces import FaceFinder, load_face_finder
 from emoclip_clinic.video.people import Person
-from tests.test_encoder_encode import ENCODER
+from tests.test_encoder_encode import BATCHED, ENCODER
 from tests.two_people import Halves, drawn, side_by_side
 
 Frame = npt.NDArray[np.uint8]
@@ -54,12 +54,11 @@ def encoded(
     return encode_participant(
         film,
         plan(np.arange(len(film.frames)) / 6.25, PROTOCOL),
-        ENCODER,
+        BATCHED,
         finder or Halves(),
         PROTOCOL,
         lambda people: (choose(people, parse_rule(rule)),),
         recording="a",
-        batch_size=5,
     )
 
 
@@ -67,7 +66,7 @@ def as_before(frames: Sequence[Frame], finder: FaceFinder | None = None) -> Reco
     """Encode the largest face of each frame, whoever that is."""
     cut = plan(np.arange(len(frames)) / 6.25, PROTOCOL)
     return encode_recording(
-        enumerate(frames), cut, ENCODER, finder or Halves(), PROTOCOL, recording="a", batch_size=5
+        enumerate(frames), cut, BATCHED, finder or Halves(), PROTOCOL, recording="a"
     )
 
 
@@ -188,9 +187,7 @@ def test_two_chosen_people_are_one_participant() -> None:
         def chosen(people: tuple[Person, ...]) -> tuple[Person, ...]:
             return tuple(people[number - 1] for number in numbers)
 
-        return encode_participant(
-            film, cut, ENCODER, Halves(), PROTOCOL, chosen, recording="a", batch_size=5
-        )
+        return encode_participant(film, cut, BATCHED, Halves(), PROTOCOL, chosen, recording="a")
 
     assert_equal(made(film, 1, 2), as_before(film.frames))
     assert made(film, 1).segments["status"].tolist() == ["used", "excluded"]

@@ -9,7 +9,6 @@ import typer
 from emoclip_clinic.cli._app import Screen, command, runner_of
 from emoclip_clinic.cli._options import (
     ClusterOption,
-    DeviceOption,
     EncoderOption,
     FolderArgument,
     PatternOption,
@@ -45,7 +44,13 @@ def encode(
     turns: TurnsOption = None,
     speaker: SpeakerOption = None,
     section: SectionOption = None,
-    device: DeviceOption = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, cuda (every GPU), cuda:N, or several with commas between: each has "
+            "recordings of its own.",
+        ),
+    ] = "auto",
     precision: Annotated[
         str | None,
         typer.Option(help="fp32, or bf16 or fp16, which are faster on a GPU.", metavar="NAME"),

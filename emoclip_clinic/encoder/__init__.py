@@ -12,7 +12,7 @@ from emoclip_clinic.resources import close_matches
 if TYPE_CHECKING:
     from emoclip_clinic.encoder.model import VideoEncoder
 
-__all__ = ["DEMO_WEIGHTS", "ENCODERS", "checkpoint_path", "load_encoder"]
+__all__ = ["DEMO_WEIGHTS", "ENCODERS", "checkpoint_path", "devices", "load_encoder"]
 
 ENCODERS = ("emoclip", "clip-mean", "emoclip-demo")
 """EmoCLIP's reference weights; CLIP on frames, averaged; the demonstration's small EmoCLIP."""
@@ -81,3 +81,20 @@ def checkpoint_path(name_or_path: str | Path, weights_dir: str | Path | None = N
         f"there is no encoder {name!r}. {close_matches(name, list(ENCODERS))}"
         f"Known: {', '.join(ENCODERS)}, or the path of a checkpoint."
     )
+
+
+def devices(text: str) -> list[str]:
+    """Name the devices that several recordings are encoded on at once.
+
+    Parameters
+    ----------
+    text
+        Names with commas between, such as "cuda:0,cuda:2". "auto" and "cuda" are every GPU there
+        is; without one, "auto" is the CPU.
+    """
+    import torch
+
+    n = torch.cuda.device_count()
+    if text in ("auto", "cuda") and n > 1:
+        return [f"cuda:{number}" for number in range(n)]
+    return [name.strip() for name in text.split(",")]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from concurrent.futures import Future
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 
+from emoclip_clinic.encoder.batched import BatchedEncoder, Clip, EmbeddedFrame, Source
 from emoclip_clinic.encoder.crops import (
     FACE,
     OTHER_FACE,
@@ -21,7 +23,6 @@ from emoclip_clinic.encoder.crops import (
     face_crops,
     largest_face,
 )
-from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.frames import padded
@@ -40,20 +41,19 @@ NO_FACE_FOUND = "no face found"
 OTHERS_ONLY = "only other people's faces"
 FEW_FACES = "too few frames with a face"
 
-# embeddings (dim,) of the frames that open windows still need, by position
-Ring = dict[int, tuple[Place, torch.Tensor]]
+# the frames that open windows still need, by position
+Ring = dict[int, tuple[Place, EmbeddedFrame]]
 
 
 def encode_recording(
     frames: Iterable[tuple[int, Frame]],
     plan: Plan,
-    encoder: VideoEncoder,
+    batched: BatchedEncoder,
     face_finder: FaceFinder,
     protocol: EncodingProtocol,
     *,
     recording: str,
     times_s: npt.ArrayLike = (),
-    batch_size: int = 32,
     progress: Progress | None = None,
     watch: Watch | None = None,
     keep_frames: bool = False,
@@ -71,8 +71,8 @@ def encode_recording(
         Position in `plan.frames`, ascending, and pixels, uint8 (height, width, 3) RGB.
     plan
         The windows.
-    encoder
-        Makes the vectors, on its device.
+    batched
+        Makes the vectors, for this recording and maybe for others.
     face_finder
         Finds the face of each frame.
     protocol
@@ -81,8 +81,6 @@ def encode_recording(
         The recording's id, for the tables.
     times_s
         Presentation times of all its frames, for the longest gap between two; empty: not known.
-    batch_size
-        Frames that are embedded at once.
     progress
         Called with the frames read so far, and of how many.
     watch
@@ -99,58 +97,53 @@ def encode_recording(
     Raises
     ------
     EncoderError
-        An embedding is not finite.
+        A vector is not finite, or the encoder failed.
     """
     log = FaceLog(len(plan.frames), times_s, face_finder)
     counted = _counted(frames, len(plan.frames), progress)
     watch, whole = watch or largest_face(face_finder), isinstance(face_finder, WholeFrame)
+    encoder = batched.encoder
     crops = face_crops(counted, watch, protocol, encoder.image_size, log, whole=whole)
-    with torch.inference_mode():
-        found = {
-            number: (_embed_clip(clip, encoder), clip.cpu().numpy() if keep_frames else None)
-            for number, clip in _windows(crops, plan, encoder, protocol, log, batch_size)
-        }
-    used = [found[number][0] for number in sorted(found)]
-    clips = [clip for _, (_, clip) in sorted(found.items()) if clip is not None]
+    with batched.source() as source:
+        ordered = dict(_windows(crops, plan, source, protocol, log))
+    made = [ordered[number].result() for number in sorted(ordered)]
+    vectors = [_finite(clip.vector) for clip in made]
     segments = _table(plan, log, protocol, recording)
     return RecordingFeatures(
         recording=recording,
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,
         segments=segments,
-        vectors=np.stack(used) if used else np.zeros((0, encoder.dim), np.float32),
+        vectors=np.stack(vectors) if vectors else np.zeros((0, encoder.dim), np.float32),
         quality=log.table(recording),
         window_quality=log.looks.of_windows(plan, segments),
         notice=encoder.notice,
-        frames=padded(clips, encoder.dim) if keep_frames else None,
+        frames=padded([c.frames.cpu().numpy() for c in made], encoder.dim) if keep_frames else None,
     )
 
 
 def _windows(
-    crops: Iterator[Crop],
-    plan: Plan,
-    encoder: VideoEncoder,
-    protocol: EncodingProtocol,
-    log: FaceLog,
-    batch_size: int,
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Give number and frames of each used window as soon as its last one is embedded."""
-    # prepared one by one: a batch of whole frames could be large
-    prepared = ((crop, encoder.preprocess(crop.pixels[None])) for crop in crops)
+    crops: Iterator[Crop], plan: Plan, source: Source, protocol: EncodingProtocol, log: FaceLog
+) -> Iterator[tuple[int, Future[Clip]]]:
+    """Give number and vector-to-be of each used window as soon as its last frame was read."""
     ring: Ring = {}
     # by their last sample: the order in which windows are complete
     read = [item for item in enumerate(plan.segments) if item[1].positions]
-    waiting = sorted(read, key=lambda item: max(item[1].positions))
-    while waiting:
-        batch = [(crop.place, pixels) for crop, pixels in islice(prepared, batch_size)]
-        ring.update(_embed(batch, encoder))
-        done = batch[-1][0].position if batch else len(plan.frames)
-        while waiting and max(waiting[0][1].positions) <= done:
-            number, segment = waiting.pop(0)
+    waiting = deque(sorted(read, key=lambda item: max(item[1].positions)))
+
+    def complete(position: int) -> Iterator[tuple[int, Future[Clip]]]:
+        while waiting and max(waiting[0][1].positions) <= position:
+            number, segment = waiting.popleft()
             if not _why_not(segment, log, protocol):
-                yield number, _clip(segment, ring)
-        oldest = min((min(segment.positions) for _, segment in waiting), default=done)
-        ring = {position: one for position, one in ring.items() if position >= oldest}
+                yield number, source.clip(_clip(segment, ring))
+            oldest = min((min(segment.positions) for _, segment in waiting), default=position)
+            for done in [one for one in ring if one < oldest]:
+                del ring[done]
+
+    for crop in crops:
+        ring[crop.place.position] = crop.place, source.frame(crop.pixels)
+        yield from complete(crop.place.position)
+    yield from complete(len(plan.frames))
 
 
 def _counted(
@@ -162,40 +155,25 @@ def _counted(
             progress(done, total)
 
 
-def _embed(batch: list[tuple[Place, torch.Tensor]], encoder: VideoEncoder) -> Ring:
-    if not batch:
-        return {}
-    vectors = encoder.encode_frames(torch.cat([pixels for _, pixels in batch]))
-    _check_finite(vectors)
-    return {
-        place.position: (place, vector) for (place, _), vector in zip(batch, vectors, strict=True)
-    }
-
-
-def _clip(segment: Segment, ring: Ring) -> torch.Tensor:
-    """Embeddings of the frames that a window uses, (time, dim)."""
+def _clip(segment: Segment, ring: Ring) -> list[EmbeddedFrame]:
+    """Give the frames that a window uses."""
     low, high = min(segment.positions), max(segment.positions)
-    clip = [
+    return [
         ring[position][1]
         for position in segment.positions
         if position in ring and ring[position][0].is_within(low, high)
     ]
-    return torch.stack(clip)
 
 
-def _embed_clip(clip: torch.Tensor, encoder: VideoEncoder) -> Vector:
-    vector = encoder.encode_temporal(clip[None])[0]
-    _check_finite(vector)
-    return vector.cpu().numpy()
-
-
-def _check_finite(vectors: torch.Tensor) -> None:
-    if not torch.isfinite(vectors).all():
+def _finite(vector: torch.Tensor) -> Vector:
+    # one of its frames is enough to make a vector no number
+    if not torch.isfinite(vector).all():
         raise EncoderError(
             "the encoder gave a value that is not a finite number; nothing was written. "
             "Check the weights with 'emoclip-clinic weights list' and the device with "
             "'emoclip-clinic doctor'."
         )
+    return vector.cpu().numpy()
 
 
 def _face_fraction(segment: Segment, log: FaceLog) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.crops import Seen, Watch
 from emoclip_clinic.encoder.encode import Progress, encode_recording
-from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.segments import EncodingProtocol, Plan
@@ -35,14 +35,13 @@ class _SecondFaceError(Exception):
 def encode_participant(
     read: Read,
     plan: Plan,
-    encoder: VideoEncoder,
+    batched: BatchedEncoder,
     finder: FaceFinder,
     protocol: EncodingProtocol,
     choose: Choose,
     *,
     recording: str,
     times_s: npt.ArrayLike = (),
-    batch_size: int = 32,
     progress: Progress | None = None,
     keep_frames: bool = False,
 ) -> RecordingFeatures:
@@ -58,7 +57,7 @@ def encode_participant(
         Reads frames of the plan.
     choose
         Tells who is the participant.
-    plan, encoder, finder, protocol, recording, times_s, batch_size, progress, keep_frames
+    plan, batched, finder, protocol, recording, times_s, progress, keep_frames
         As for `encode_recording`. Where frames are face crops already, nobody is looked for.
 
     Raises
@@ -66,14 +65,14 @@ def encode_participant(
     RecordingError
         A frame cannot be read, or nobody can tell who the participant is.
     EncoderError
-        An embedding is not finite.
+        A vector is not finite, or the encoder failed.
     """
 
     def encode(frames: Iterable[tuple[int, Frame]], watch: Watch | None) -> RecordingFeatures:
         return encode_recording(
-            frames, plan, encoder, finder, protocol,
-            recording=recording, times_s=times_s, batch_size=batch_size, progress=progress,
-            watch=watch, keep_frames=keep_frames,
+            frames, plan, batched, finder, protocol,
+            recording=recording, times_s=times_s, progress=progress, watch=watch,
+            keep_frames=keep_frames,
         )  # fmt: skip
 
     every = range(len(plan.frames))

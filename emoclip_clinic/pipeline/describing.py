@@ -12,6 +12,7 @@ import pandas as pd
 from emoclip_clinic import files
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, load_encoder
+from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.encoder.participant import encode_participant
 from emoclip_clinic.errors import RecordingError, SettingsError
@@ -153,17 +154,18 @@ def _encoded(
     def read(positions: Sequence[int]) -> Iterator[npt.NDArray[np.uint8]]:
         return read_frames(path, cut.frames[list(positions)], times_s=times_s)
 
-    made = encode_participant(
-        read,
-        cut,
-        model,
-        finder,
-        protocol,
-        lambda people: (choose(people, rule),),
-        recording=path.stem,
-        times_s=times_s,
-        progress=lambda done, total: progress("frames", done, total),
-    )
+    with BatchedEncoder(model) as batched:
+        made = encode_participant(
+            read,
+            cut,
+            batched,
+            finder,
+            protocol,
+            lambda people: (choose(people, rule),),
+            recording=path.stem,
+            times_s=times_s,
+            progress=lambda done, total: progress("frames", done, total),
+        )
     if not len(made.vectors):
         reasons = ", ".join(sorted(set(made.segments["reason"])))
         raise RecordingError(

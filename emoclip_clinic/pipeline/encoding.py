@@ -1,9 +1,9 @@
-"""encode: every usable recording becomes feature vectors, one recording at a time."""
+"""encode: every usable recording becomes feature vectors."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 
 from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
-from emoclip_clinic.encoder import ENCODERS, checkpoint_path
+from emoclip_clinic.encoder import ENCODERS, checkpoint_path, devices
 from emoclip_clinic.errors import EncoderError, StudyError
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
@@ -22,6 +22,7 @@ from emoclip_clinic.pipeline.quality_tables import write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
+from emoclip_clinic.pipeline.together import at_once, encode_together
 from emoclip_clinic.quality import WINDOW_COLUMNS, general, require_pose
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.regression.jobs import Runner
@@ -76,7 +77,7 @@ def encode(
         In place of what study.toml says: the path pattern of files of turns (empty: recordings are
         encoded whole), names of the participant, names of sections.
     device
-        "auto", "cpu", "cuda" or "cuda:N".
+        "auto", "cpu", "cuda" (every GPU) or "cuda:N"; several with commas between.
     precision
         "fp32", "bf16" or "fp16", in place of what study.toml says.
     weights
@@ -180,32 +181,36 @@ def _encode_all(
     """Encode what has no fresh features, then write the tables over all of them."""
     folder = study.features_dir(encoding.label)
     paths = {name: folder / f"{name}.safetensors" for name in usable["recording"]}
-    worker = RecordingEncoder(study.path.absolute(), encoding, device)
+    workers = [
+        RecordingEncoder(study.path.absolute(), encoding, one)
+        for one in (devices(device) if run is None else [device])
+    ]
     every = with_turns(usable, spoken)
     rows = [row for row in every if not _is_fresh(paths[row["recording"]], encoding, row)]
     changed = {}
     n_fresh = len(paths) - len(rows)
     progress("recordings", n_fresh, len(paths))
-    for done, (row, made) in enumerate(_each(worker, rows, run, progress), n_fresh + 1):
-        name, key = row["recording"], encoding.key(row)
-        if _content(study, study.path / row["path"]) != row["sha256"]:
-            made = worker.failed(row, CHANGED, final=False)
-        if not made.final:
-            # without a key the next run tries again
-            changed[name], key = str(made.segments["reason"].iloc[0]), ""
-        if encoding.frames:
-            # before the vectors: where these are fresh, their frames are there
-            frames.write_frames(folder, made, key)
-        features.write(paths[name], made, key)
-        progress("recordings", done, len(paths))
+    with contextlib.closing(_each(workers, rows, run, progress)) as each:
+        for done, (row, made) in enumerate(each, n_fresh + 1):
+            name, key = row["recording"], encoding.key(row)
+            if _content(study, study.path / row["path"]) != row["sha256"]:
+                made = workers[0].failed(row, CHANGED, final=False)
+            if not made.final:
+                # without a key the next run tries again
+                changed[name], key = str(made.segments["reason"].iloc[0]), ""
+            if encoding.frames:
+                # before the vectors: where these are fresh, their frames are there
+                frames.write_frames(folder, made, key)
+            features.write(paths[name], made, key)
+            progress("recordings", done, len(paths))
     participants = usable.set_index("recording")["participant"]
     tables = _write_tables(folder, paths.values(), participants)
     kept = [frames.frames_path(folder, name) for name in paths if encoding.frames]
-    model, name = worker.model, encoding.encoder
+    model, name = workers[0].model, encoding.encoder
     study.record(
         replace(stamp, inputs={**stamp.inputs, **changed}),
         [*tables, *paths.values(), *kept],
-        device="cluster" if run else str(model.device),
+        device="cluster" if run else ",".join(str(one.model.device) for one in workers),
         encoder=name if name in ENCODERS else study.relative(Path(name)),
         notice=model.notice,
         dim=model.dim,
@@ -221,20 +226,21 @@ def _is_fresh(path: Path, encoding: Encoding, row: Mapping[Any, Any]) -> bool:
 
 
 def _each(
-    worker: RecordingEncoder,
+    workers: list[RecordingEncoder],
     rows: list[dict[Hashable, Any]],
     run: Runner | None,
     progress: Progress,
-) -> Iterator[tuple[dict[Hashable, Any], features.RecordingFeatures]]:
-    """Encode each recording, here or by `run`, in the order of the rows."""
+) -> Generator[tuple[dict[Hashable, Any], features.RecordingFeatures], None, None]:
+    """Encode each recording, here or by `run`, and yield it when it is done."""
     # weights that are missing or damaged are known of before anything is decoded or sent
-    fingerprint = worker.model.fingerprint
+    fingerprint = workers[0].model.fingerprint
     if run is None:
-        for row in rows:
-            yield row, worker(row, progress)
+        yield from encode_together(workers, rows, at_once(len(workers)), progress)
         return
+    # what takes longest first: at the end nobody waits for it alone
+    rows = sorted(rows, key=lambda row: -row["duration_s"])
     # a copy: the model that is loaded here is not sent
-    for row, made in zip(rows, run(replace(worker).elsewhere, rows), strict=True):
+    for row, made in zip(rows, run(replace(workers[0]).elsewhere, rows), strict=True):
         if made.fingerprint != fingerprint:
             raise EncoderError(
                 f"recording {row['recording']} was encoded with other weights than those of this "

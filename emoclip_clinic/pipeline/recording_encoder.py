@@ -6,7 +6,7 @@ import contextlib
 import platform
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +28,7 @@ from emoclip_clinic.study import digest
 from emoclip_clinic.video.decoder import Limits
 
 if TYPE_CHECKING:
+    from emoclip_clinic.encoder.batched import BatchedEncoder
     from emoclip_clinic.encoder.likeness import Recogniser
     from emoclip_clinic.encoder.model import VideoEncoder
     from emoclip_clinic.encoder.participant import Choose, Read
@@ -38,10 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoding", "RecordingEncoder"]
 
-BATCH_FRAMES = 32
-
-# a face finder serves one recording at a time, and a worker may have several threads
-_one_recording = threading.Lock()
+# a worker may have several threads
+_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Planned(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordingEncoder:
-    """Encodes recordings of a study, a row of recordings.csv at a time."""
+    """Encodes recordings of a study, a row of recordings.csv at a time; for one thread."""
 
     study: Path
     """The study folder, absolute."""
@@ -110,16 +109,27 @@ class RecordingEncoder:
     """What is encoded how."""
     device: str
     """"auto", "cpu", "cuda" or "cuda:N"."""
+    shared: BatchedEncoder | None = None
+    """The encoder, where others have loaded it and use it too."""
 
     @cached_property
-    def model(self) -> VideoEncoder:
-        """The encoder, loaded once."""
-        return load_encoder(
-            self.encoding.encoder,
-            weights_dir=self.encoding.weights,
-            device=self.device,
-            precision=self.encoding.precision,
+    def batched(self) -> BatchedEncoder:
+        """The encoder, loaded once, with which several recordings can be encoded at once."""
+        from emoclip_clinic.encoder.batched import BatchedEncoder
+
+        return self.shared or BatchedEncoder(
+            load_encoder(
+                self.encoding.encoder,
+                weights_dir=self.encoding.weights,
+                device=self.device,
+                precision=self.encoding.precision,
+            )
         )
+
+    @property
+    def model(self) -> VideoEncoder:
+        """The encoder."""
+        return self.batched.encoder
 
     @cached_property
     def finder(self) -> FaceFinder:
@@ -144,13 +154,12 @@ class RecordingEncoder:
             return encode_participant(
                 read,
                 cut,
-                self.model,
+                self.batched,
                 self.finder,
                 self.encoding.protocol,
                 self._chooser(row, cut, read),
                 recording=row["recording"],
                 times_s=every_s,
-                batch_size=BATCH_FRAMES,
                 progress=lambda done, total: progress("frames", done, total),
                 keep_frames=self.encoding.frames,
             )
@@ -228,8 +237,10 @@ class RecordingEncoder:
                 f"{platform.node()} does not see {path}. The workers read the recordings "
                 "themselves: put the study and its recordings where all see them by the same path."
             )
-        with _one_recording:
-            return self(row)
+        with _loading:
+            batched = self.batched
+        # a face finder serves one recording at a time
+        return replace(self, shared=batched)(row)
 
     def failed(
         self, row: Mapping[Any, Any], reason: str, *, final: bool = True

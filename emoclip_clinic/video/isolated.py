@@ -21,7 +21,7 @@ from emoclip_clinic.video.decoder import Decoder, Limits
 from emoclip_clinic.video.probe import Probe
 from emoclip_clinic.video.wire import Message
 
-__all__ = ["Limits", "lead_s", "probe", "read_frames", "timestamps"]
+__all__ = ["Limits", "close_all", "lead_s", "probe", "read_frames", "timestamps"]
 
 Frame = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
@@ -130,6 +130,7 @@ def _close(decoder: Decoder) -> None:
 
 
 @atexit.register
-def _close_all() -> None:
+def close_all() -> None:
+    """End every decoder, whatever it does: who waits for one gets a DecoderError."""
     for decoder in list(_all):
         _close(decoder)

@@ -1,0 +1,132 @@
+"""Several recordings on one encoder: each has what it has alone."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emoclip_clinic.encoder import load_encoder
+from emoclip_clinic.encoder.batched import BatchedEncoder, Clip
+from emoclip_clinic.encoder.model import VideoEncoder
+from emoclip_clinic.errors import EncoderError
+from tests.test_encoder_encode import ENCODER, Frame
+
+DEMO = load_encoder("emoclip-demo", device="cpu")
+
+
+def noise(seed: int, n: int, size: int) -> list[Frame]:
+    return list(np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8))
+
+
+def clips(batched: BatchedEncoder, frames: Sequence[Frame], length: int) -> list[Clip]:
+    """Embed the clips that follow one another, each as soon as its frames were given."""
+    parts = [frames[start : start + length] for start in range(0, len(frames), length)]
+    with batched.source() as source:
+        ordered = [source.clip([source.frame(one) for one in part]) for part in parts]
+    return [one.result() for one in ordered]
+
+
+def as_bytes(found: Sequence[Clip]) -> list[bytes]:
+    return [part.numpy().tobytes() for one in found for part in (one.vector, one.frames)]
+
+
+def defined(encoder: VideoEncoder, frames: Sequence[Frame]) -> torch.Tensor:
+    with torch.inference_mode():
+        return encoder.encode_video(encoder.preprocess(np.stack(frames))[None])[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    numbers=st.lists(st.integers(1, 23), min_size=2, max_size=5),
+    length=st.integers(1, 6),
+    batch=st.integers(1, 9),
+    batch_clips=st.integers(1, 4),
+)
+def test_recordings_have_the_same_bytes_together_and_alone(
+    numbers: list[int], length: int, batch: int, batch_clips: int
+) -> None:
+    """Whatever the others are, and however the threads take turns; and it is the definition."""
+    films = [noise(seed, n, ENCODER.image_size) for seed, n in enumerate(numbers)]
+    with BatchedEncoder(ENCODER, batch, batch_clips) as batched:
+        alone = [as_bytes(clips(batched, film, length)) for film in films]
+        with ThreadPoolExecutor(len(films)) as pool:
+            together = list(pool.map(lambda film: clips(batched, film, length), films))
+    assert [as_bytes(found) for found in together] == alone
+    for film, found in zip(films, together, strict=True):
+        for start, clip in zip(range(0, len(film), length), found, strict=True):
+            expected = defined(ENCODER, film[start : start + length])
+            torch.testing.assert_close(clip.vector, expected, atol=1e-5, rtol=0)
+
+
+def test_a_trained_encoder_gives_the_same_bytes_wherever_a_frame_stands() -> None:
+    """Its matrices are as large as those that libraries cut into parts; sizes of frames differ."""
+    size = DEMO.image_size
+    films = [noise(1, 40, size), noise(2, 21, size), noise(3, 9, size + 30)]
+    with BatchedEncoder(DEMO) as batched:
+        alone = [as_bytes(clips(batched, film, 8)) for film in films]
+        for _ in range(5):
+            with ThreadPoolExecutor(3) as pool:
+                together = list(pool.map(lambda film: clips(batched, film, 8), films))
+            assert [as_bytes(found) for found in together] == alone
+
+
+def test_batches_are_full_across_recordings() -> None:
+    """Five recordings of three frames fill two batches of eight, which is all that is done."""
+    sizes: list[int] = []
+    handle = ENCODER.backbone.visual.register_forward_pre_hook(
+        lambda _, inputs: sizes.append(len(inputs[0]))
+    )
+    begun = threading.Barrier(5)
+
+    def film(seed: int) -> None:
+        with batched.source() as source:
+            begun.wait()
+            one = source.clip([source.frame(frame) for frame in noise(seed, 3, 16)])
+        one.result()
+
+    with BatchedEncoder(ENCODER, 8) as batched, ThreadPoolExecutor(5) as pool:
+        list(pool.map(film, range(5)))
+    handle.remove()
+    assert sizes == [8, 8]
+
+
+def test_what_goes_wrong_is_told_to_everybody_who_waits() -> None:
+    """The encoder fails, or is closed: nobody waits without end, also who comes later."""
+
+    class Broken(torch.nn.Module):
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("no more")
+
+    broken = load_encoder("emoclip-demo", device="cpu")
+    broken.backbone.visual = Broken()
+    for close in (False, True):
+        batched = BatchedEncoder(DEMO if close else broken)
+        with batched.source() as source:
+            one = source.clip([source.frame(frame) for frame in noise(1, 3, 128)])
+            if close:
+                batched.close()
+        error, words = (EncoderError, "was closed") if close else (RuntimeError, "no more")
+        with pytest.raises(error, match=words):
+            one.result()
+        with batched.source() as source, pytest.raises(error, match=words):
+            source.frame(noise(1, 1, 128)[0])
+
+
+def test_its_thread_ends_when_nobody_has_it() -> None:
+    """Workers of a cluster drop it without a word."""
+    before = threading.active_count()
+    batched = BatchedEncoder(ENCODER)
+    assert threading.active_count() == before + 1
+    del batched
+    gc.collect()
+    while threading.active_count() > before:
+        time.sleep(0.01)
