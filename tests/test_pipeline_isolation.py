@@ -12,6 +12,7 @@ import pytest
 
 import emoclip_clinic as ec
 from emoclip_clinic.files import sha256_file
+from emoclip_clinic.pipeline import encoding
 from emoclip_clinic.recordings import read_recordings
 from emoclip_clinic.video import decoder
 from tests.child_processes import decoders, linux_only
@@ -42,6 +43,8 @@ def test_a_crash_while_a_recording_is_encoded_is_its_row(
 ) -> None:
     """The others are encoded; the next run reads it again, and ends as an undisturbed one."""
     monkeypatch.setattr(decoder, "AHEAD_BYTES", 1)
+    # no other recording is at work when its decoder crashes
+    monkeypatch.setattr(encoding, "at_once", lambda n_devices: 1)
     n_long = 0
 
     def crash(what: str, done: int, total: int) -> None:
