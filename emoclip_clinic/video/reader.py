@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+# before decord, whose own copy of zlib would make OpenCV read no PNG any more in this process
+import cv2  # noqa: F401
 import numpy as np
 import numpy.typing as npt
 
