@@ -36,7 +36,7 @@ def test_a_video_is_a_clip_too(tmp_path: Path) -> None:
 
 
 def test_frames_are_read_beside_videos(tmp_path: Path) -> None:
-    """In a process that begins with the reader of videos, whose library brings a zlib of its own."""
+    """In a process that begins with the reader of videos, whose library brings its own zlib."""
     write_frames(tmp_path / "clip", [5])
     program = """if True:
         import sys
