@@ -31,7 +31,6 @@ import numpy as np
 from emoclip_clinic import weights
 from emoclip_clinic.encoder.checkpoints import save_checkpoint
 from emoclip_clinic.encoder.model import VideoEncoder
-from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.pipeline.choosing import plain_choices
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.segments import read_protocol
@@ -166,11 +165,7 @@ def measured(job: Job) -> dict[str, Any]:
 
 def found_faces() -> str:
     """Name the face finder: YuNet where its weights are installed."""
-    try:
-        weights.path("yunet")
-    except EncoderError:
-        return "haar"
-    return "yunet"
+    return "yunet" if weights.verify("yunet").state == "ok" else "haar"
 
 
 def full_size(folder: Path) -> str:
