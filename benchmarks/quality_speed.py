@@ -1,17 +1,19 @@
-"""Time measuring the quality of a frame, beside finding the face in it; prints JSON."""
+"""Time measuring the quality of a frame, beside finding the face in it; prints JSON.
+
+The pose, and finding the face, take YuNet's weights: without them only the rest is timed.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 
+from emoclip_clinic import weights
 from emoclip_clinic.encoder.looks import POSE_EVERY, Looks
 from emoclip_clinic.video.faces import Box, WholeFrame, YuNet
 from emoclip_clinic.video.pose import pose
@@ -34,17 +36,15 @@ def milliseconds(work: Callable[[int], object]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("yunet", type=Path, nargs="?", help="YuNet's weights, for the pose")
-    given = parser.parse_args().yunet
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 255, (8, HEIGHT, WIDTH, 3), dtype=np.uint8)
     looks, whole = Looks(N_FRAMES), WholeFrame()
     looks_ms = milliseconds(lambda number: looks.note(number, frames[number % 8], FACE, whole))
     result = {"machine": platform.machine(), "height": HEIGHT, "threads": 1, "looks_ms": looks_ms}
-    if given:
-        finder = YuNet(given)
+    yunet = weights.verify("yunet")
+    if yunet.state == "ok":
+        finder = YuNet(yunet.path)
         result["find_ms"] = milliseconds(lambda number: finder.find(frames[number % 8]))
         once = milliseconds(lambda number: pose(finder, frames[number % 8], FACE))
         result["pose_ms"] = round(once / POSE_EVERY, 2)

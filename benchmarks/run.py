@@ -15,6 +15,13 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 BEGIN, END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
 
+
+def in_gb(series: dict[str, Any], *minutes: str) -> str:
+    """Say the peaks of recordings of these lengths."""
+    peaks = [series["by_minutes"][length]["encoding_bytes"] / 1e9 for length in minutes]
+    return f"{', '.join(f'{peak:.2f}' for peak in peaks)} GB"
+
+
 # script -> what is claimed, and how its JSON says it
 CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "demo_speed": (
@@ -49,6 +56,32 @@ CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
         "The same, 32 clips of 32 frames, over open_clip's eager tower with temporal layers "
         "written as a textbook does",
         lambda r: f"{r['ratio']:.2f} times as fast",
+    ),
+    "memory_by_length": (
+        "Peak memory of encoding 2, 20 and 120 minutes of 720p, the decoder's included: full-size "
+        "towers that see as many frames of each; small encoder, every sampled frame of 2 and 20 "
+        "minutes, of one person and of two",
+        lambda r: "; ".join(
+            [in_gb(r["full_size"], "2", "20", "120")]
+            + [in_gb(r[name], "2", "20") for name in ("demo", "demo_two_people")]
+        ),
+    ),
+    "plain_way": (
+        "`encode` beside a plain script (sampled frames into memory, crop, torchvision, a clip at "
+        "a time): 3 minutes of 720p with the small encoder; 1 minute with full-size towers",
+        lambda r: "; ".join(
+            "{seconds:.0f} s and {gb:.1f} GB".format(**one, gb=one["encoding_bytes"] / 1e9)
+            + f" ({way})"
+            for both in (r["demo"]["3"], r["full_size"]["1"])
+            for way, one in both.items()
+        ),
+    ),
+    "quality_speed": (
+        "Measuring the quality of a face in a frame of 720p, on one thread; with its pose; finding "
+        "the face",
+        lambda r: ", ".join(
+            f"{r[key]:.1f} ms" for key in ("looks_ms", "all_ms", "find_ms") if key in r
+        ),
     ),
     "training_speed": (
         "An epoch of training, frames embedded anew and once (32 clips of 32 frames, CLIP frozen); "
@@ -97,6 +130,14 @@ CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
                 if row["prompts"] == "descriptions"
             ]
             + [f"{r['uar'][0]['chance']:.2f}"]
+        ),
+    ),
+    "table_scale": (
+        "recordings.csv of 100,000 recordings: written, read; its provenance written; features of "
+        "a recording read",
+        lambda r: (
+            f"{r['recordings_csv']['write_s']:.1f} s, {r['recordings_csv']['read_s']:.1f} s; "
+            f"{r['provenance_json']['write_s']:.1f} s; {r['features_file']['read_ms']:.0f} ms"
         ),
     ),
     "report_speed": (

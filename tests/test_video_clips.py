@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,21 @@ def test_a_video_is_a_clip_too(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", numbered_frames(9))
     assert count_frames(path) == 9
     assert [frame_number(frame) for frame in read_clip(path, [8, 3, 3])] == [8, 3, 3]
+
+
+def test_frames_are_read_beside_videos(tmp_path: Path) -> None:
+    """In a process that begins with the reader of videos, whose library brings its own zlib."""
+    write_frames(tmp_path / "clip", [5])
+    program = """if True:
+        import sys
+        from pathlib import Path
+        from emoclip_clinic.video.reader import read_frames
+        from emoclip_clinic.video.clips import read_clip
+        print(read_clip(Path(sys.argv[1]), [0])[0].shape)
+    """
+    words = [sys.executable, "-c", program, str(tmp_path / "clip")]
+    answer = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert answer.stdout.strip() == "(32, 40, 3)", answer.stderr
 
 
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:

@@ -165,9 +165,9 @@ def _picture(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     yield "pixel_aspect", facts.pixel_aspect, "ratio", note if absurd else ""
     note = "several pictures in one file: the default or the largest is read"
     yield "video_streams", facts.n_streams, "streams", note if facts.n_streams > 1 else ""
-    note = "high dynamic range: its colours are read paler than they were"
+    note = "high dynamic range: brought to the ordinary one by ITU-R BT.2390"
     yield "hdr", facts.hdr, "0 or 1", note if facts.hdr else ""
-    note = "interlaced: moving edges are combed" if facts.interlaced_share else ""
+    note = "interlaced: whole pictures are made of the fields" if facts.interlaced_share else ""
     yield "interlaced", facts.interlaced_share, "share", note
     note = "dark" if facts.brightness < MIN_BRIGHTNESS else ""
     note = "overexposed" if facts.brightness > MAX_BRIGHTNESS else note

@@ -36,7 +36,7 @@ HAAR_STEP = 1.1
 HAAR_NEIGHBOURS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Box:
     """A face in a frame, in the frame's pixels; it may reach beyond the frame."""
 

@@ -1,4 +1,4 @@
-"""A frame as it is meant to be seen: its pixels square, its top up."""
+"""A frame as it is meant to be seen: its pixels square, its top up, its range the ordinary one."""
 
 from __future__ import annotations
 
@@ -7,23 +7,39 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-__all__ = ["MAX_ASPECT", "is_hdr", "rotation_deg", "shown_size", "upright"]
+from emoclip_clinic.video.tones import HLG, PQ, ordinary
+
+__all__ = ["MAX_ASPECT", "grey", "is_hdr", "rotation_deg", "shown_size", "upright"]
 
 Frame = npt.NDArray[np.uint8]
 
 MAX_ASPECT = 4
 """No camera has pixels so wide or so high: a damaged header says so, and is not followed."""
-HDR_TRANSFERS = (16, 18)
-"""PQ and HLG, as ITU-T H.273 numbers the transfer characteristics."""
+LUMA = np.array([0.299, 0.587, 0.114])
+"""What red, green and blue count in a grey level."""
 
 
 def upright(frame: VideoFrame, stream: VideoStream) -> Frame:
     """Give a frame's pixels as shown: uint8 (height, width, 3), RGB."""
-    width, height = shown_size(frame, stream)
+    pixels = _pixels(frame, stream, *shown_size(frame, stream))
+    quarters = rotation_deg(frame, stream) // 90
+    return np.ascontiguousarray(np.rot90(pixels, -quarters), np.uint8)
+
+
+def grey(frame: VideoFrame, stream: VideoStream, width: int, height: int) -> Frame:
+    """Give a frame's grey levels in another size, not turned: uint8 (height, width)."""
+    if is_hdr(stream):
+        return np.asarray(np.rint(_pixels(frame, stream, width, height) @ LUMA), np.uint8)
+    return np.asarray(frame.reformat(width, height, "gray").to_ndarray(), np.uint8)
+
+
+def _pixels(frame: VideoFrame, stream: VideoStream, width: int, height: int) -> Frame:
+    if is_hdr(stream):
+        fine = np.asarray(frame.reformat(width, height, "rgb48le").to_ndarray(), np.uint16)
+        return ordinary(fine, stream.codec_context.color_trc)
     if (width, height) != (frame.width, frame.height):
         frame = frame.reformat(width, height, "rgb24")
-    quarters = rotation_deg(frame, stream) // 90
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), -quarters), np.uint8)
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
@@ -51,4 +67,4 @@ def rotation_deg(frame: VideoFrame, stream: VideoStream) -> int:
 
 def is_hdr(stream: VideoStream) -> bool:
     """Whether the picture has a high dynamic range, as newer phones film."""
-    return stream.codec_context.color_trc in HDR_TRANSFERS
+    return stream.codec_context.color_trc in (PQ, HLG)

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.video.container import Tally, decode_frames, films, open_video, packets
-from emoclip_clinic.video.picture import is_hdr, rotation_deg, shown_size
+from emoclip_clinic.video.picture import grey, is_hdr, rotation_deg, shown_size
 
 __all__ = ["Probe", "is_variable_rate", "probe", "timestamps"]
 
@@ -258,7 +258,7 @@ def _walk(container: InputContainer, stream: VideoStream, whole: bool) -> _Walk:
         time_s = np.nan if frame.pts is None else float(frame.pts * clock)
         # a frame without a time is looked at too
         if not time_s < next_glance_s:
-            brightness, sharpness = _glance(frame)
+            brightness, sharpness = _glance(frame, stream)
             walk.brightness.append(brightness)
             walk.sharpness.append(sharpness)
             next_glance_s = time_s + GLANCE_EVERY_S
@@ -269,12 +269,12 @@ def _walk(container: InputContainer, stream: VideoStream, whole: bool) -> _Walk:
     return walk
 
 
-def _glance(frame: VideoFrame) -> tuple[float, float]:
+def _glance(frame: VideoFrame, stream: VideoStream) -> tuple[float, float]:
     """Brightness and sharpness of a frame: mean, and variance of the Laplacian, of its grey."""
     width = GLANCE_WIDTH
     # the Laplacian needs three pixels each way
     height = max(3, round(frame.height * width / frame.width))
-    grey = frame.reformat(width, height, "gray").to_ndarray().astype(np.float64)
-    inner = grey[1:-1, 1:-1]
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float(grey.mean()), float((around - 4 * inner).var())
+    levels = grey(frame, stream, width, height).astype(np.float64)
+    inner = levels[1:-1, 1:-1]
+    around = levels[:-2, 1:-1] + levels[2:, 1:-1] + levels[1:-1, :-2] + levels[1:-1, 2:]
+    return float(levels.mean()), float((around - 4 * inner).var())

@@ -16,12 +16,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+# before decord, whose own copy of zlib would make OpenCV read no PNG any more in this process
+import cv2  # noqa: F401
 import numpy as np
 import numpy.typing as npt
 
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.video.container import decode_frames, films, open_video
-from emoclip_clinic.video.picture import upright
+from emoclip_clinic.video.fields import whole
+from emoclip_clinic.video.picture import is_hdr, upright
 from emoclip_clinic.video.probe import timestamps
 
 try:
@@ -119,7 +122,7 @@ def _read_either(
 
 def _read_pyav(path: Path, wanted: npt.NDArray[np.int64]) -> Iterator[Frame]:
     with open_video(path) as (container, stream):
-        frames = enumerate(decode_frames(container, stream))
+        frames = enumerate(whole(decode_frames(container, stream), stream))
         n_frames = 0
         for index in wanted:
             for n_frames, frame in frames:  # noqa: B007 # counts on over the loops
@@ -157,22 +160,27 @@ def _first_frame(path: Path, n_frames: int) -> Frame:
         frame = next(decode_frames(container, stream))
         first = upright(frame, stream)
         n_streams = len(films(container))
-    if frame.format.components[0].bits > 8:
-        raise _UnfitError("it converts more than 8 bits otherwise")
+    if frame.format.components[0].bits > 8 or is_hdr(stream):
+        raise _UnfitError("it converts more than 8 bits, and a high dynamic range, otherwise")
     if n_streams > 1:
         raise _UnfitError("it may choose another one of its pictures")
     if n_frames * first.nbytes > AHEAD_BYTES:
         raise _UnfitError("it would decode ahead of what is used, up to the whole recording")
-    if _changes_size(path):
-        raise _UnfitError("it gives every frame the size of the first")
+    _check_key_frames(path)
     return first
 
 
-def _changes_size(path: Path) -> bool:
-    """Whether key frames differ in size: video calls change it with their connection."""
+def _check_key_frames(path: Path) -> None:
+    """Refuse two fields in a frame, and a change of size: video calls adapt to the connection."""
     with open_video(path) as (container, stream):
         stream.codec_context.skip_frame = "NONKEY"
-        return len({(one.width, one.height) for one in decode_frames(container, stream)}) > 1
+        sizes = set()
+        for frame in decode_frames(container, stream):
+            sizes.add((frame.width, frame.height))
+            if frame.interlaced_frame:
+                raise _UnfitError("it does not make whole pictures of fields")
+    if len(sizes) > 1:
+        raise _UnfitError("it gives every frame the size of the first")
 
 
 def _check_fit(reader: Any, first: Frame, truth: Frame, times_s: FloatArray) -> None:

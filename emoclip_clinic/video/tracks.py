@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -114,7 +114,9 @@ class Tracker:
     def see(self, position: int, frame: Frame, boxes: Sequence[Box]) -> None:
         """Take the faces of the next frame, uint8 (height, width, 3) RGB."""
         height, width = frame.shape[:2]
-        faces = [Sighting(position, box, width, height) for box in boxes]
+        # two hours hold 90,000 sightings of two people: what is not needed any more is not kept
+        bare = [replace(box, landmarks=()) for box in boxes]
+        faces = [Sighting(position, box, width, height) for box in bare]
         looks = [look(frame, box) for box in boxes]
         self._open = [t for t in self._open if self._n_missed(t, position) <= self._bridge_frames]
         begun = []
