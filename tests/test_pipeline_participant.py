@@ -188,6 +188,21 @@ def test_each_strip_of_pictures_shows_one_person(study: ec.Study) -> None:
     assert sorted(shown, key=min) == [{0}, {1}]
 
 
+def test_a_close_call_is_named_where_it_is_decided_and_where_it_is_reviewed(
+    study: ec.Study,
+) -> None:
+    """Both are in view all the time: "longest" is anybody's guess, "left" is not."""
+    for rule, close in (("longest", True), ("left", False)):
+        words = {"participant": rule, "device": "cpu"}
+        made, again = (pipeline.encode(study, study.path / "interviews", **words) for _ in "12")
+        assert again.fresh
+        for result in (made, again):
+            notes = [note for note in result.notes if "all but chose somebody else" in note]
+            assert [NAME in note for note in notes] == [True] * close
+        (page,) = pipeline.review(study, participant=rule).written
+        assert ("all but chose somebody else" in page.read_text()) == close
+
+
 def test_a_review_needs_recordings_and_faces(study: ec.Study) -> None:
     """The message says what to run first."""
     with pytest.raises(StudyError, match="ingest FOLDER"):

@@ -26,7 +26,7 @@ from emoclip_clinic.report.review_page import PersonShown, RecordingShown, revie
 from emoclip_clinic.reviews import Review
 from emoclip_clinic.segments import read_protocol
 from emoclip_clinic.study import Study
-from emoclip_clinic.video.choosing import choose
+from emoclip_clinic.video.choosing import CLOSE, CLOSE_CALL, choose, lead
 from emoclip_clinic.video.decoder import Limits
 from emoclip_clinic.video.faces import Box, crop_square
 from emoclip_clinic.video.people import Person
@@ -211,12 +211,12 @@ def _people(
 def _ruled(
     worker: RecordingEncoder, people: tuple[Person, ...]
 ) -> tuple[Person | None, tuple[str, ...]]:
-    """Tell who the rule chooses, or why nobody; only `encode` looks at photos."""
+    """Tell who the rule chooses, and how surely, or why nobody; only `encode` looks at photos."""
     rule = worker.encoding.choices.rule
     if not people or rule.kind == "photo":
         return None, ()
     try:
-        return choose(people, rule), ()
+        return choose(people, rule), (CLOSE_CALL,) * (lead(people, rule) < CLOSE)
     except RecordingError as error:
         return None, (f"the rule chooses nobody: {error}",)
 
