@@ -24,7 +24,7 @@ from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.report.review_page import PersonShown, RecordingShown, review_page
 from emoclip_clinic.reviews import Review
-from emoclip_clinic.segments import read_protocol
+from emoclip_clinic.segments import CLOCK_S, read_protocol
 from emoclip_clinic.study import Study
 from emoclip_clinic.video.choosing import CLOSE, CLOSE_CALL, choose, lead
 from emoclip_clinic.video.decoder import Limits
@@ -188,7 +188,7 @@ def _people(
     chosen: tuple[int, ...],
 ) -> tuple[PersonShown, ...]:
     """Show those who are in view for a while, and whoever was chosen."""
-    ends_s = np.append(planned.times_s[1:], stop_s)
+    ends_s = _ends(planned, stop_s)
     spans = {one.number: tuple(_spans(one, planned.times_s, ends_s)) for one in people}
     staying = [
         one for one in people if sum(stop - start for start, stop in spans[one.number]) >= PASSING_S
@@ -221,10 +221,22 @@ def _ruled(
         return None, (f"the rule chooses nobody: {error}",)
 
 
+def _ends(planned: Planned, stop_s: float) -> Times:
+    """Tell when each frame gives way to the next one that is read, or its turn ends, s."""
+    ends_s = np.append(planned.times_s[1:], stop_s)
+    for segment in planned.cut.segments:
+        if segment.positions:
+            last = max(segment.positions)
+            ends_s[last] = min(ends_s[last], segment.stop_s)
+    return ends_s
+
+
 def _spans(person: Person, times_s: Times, ends_s: Times) -> Iterator[tuple[float, float]]:
-    """Give the stretches in which somebody's face is found, s."""
+    """Give the stretches in which somebody's face is found, s; a pause between turns ends one."""
     positions = np.array(person.positions)
-    for part in np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1):
+    pauses_s = times_s[positions[1:]] - ends_s[positions[:-1]]
+    breaks = (np.diff(positions) > 1) | (pauses_s > CLOCK_S)
+    for part in np.split(positions, np.flatnonzero(breaks) + 1):
         yield float(times_s[part[0]]), float(ends_s[part[-1]])
 
 
