@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,9 @@ def review(
     faces: str | None = None,
     protocol: str | None = None,
     participant: str | None = None,
+    turns: str | None = None,
+    speaker: Sequence[str] | None = None,
+    sections: Sequence[str] | None = None,
     weights: Path | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
@@ -64,7 +67,7 @@ def review(
     ----------
     study
         The study; its recordings have been ingested.
-    faces, protocol, participant
+    faces, protocol, participant, turns, speaker, sections
         As for `encode`, which must be run with the same ones.
     weights
         Folder of weights.
@@ -76,12 +79,14 @@ def review(
     StudyError
         There is no recording, or review.csv is wrong.
     SettingsError
-        Faces are not looked for, or the rule is none.
+        The rule is none, or turns are asked for and not named.
+    TurnsError
+        Turns are asked for, and no recording has any.
     """
     worker = _worker(study, faces, protocol, participant, weights)
     table = read_recordings(study.recordings_csv)
     usable = table[table["status"] == "usable"]
-    choice = turn_choice(study.settings.encode)
+    choice = turn_choice(study.settings.encode, turns, speaker, sections)
     # people are looked for where encode looks
     rows = with_turns(usable, TurnFiles.of(study, choice, usable) if choice else None)
     shown, lost = [], []
