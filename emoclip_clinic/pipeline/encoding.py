@@ -27,6 +27,7 @@ from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recording
 from emoclip_clinic.regression.jobs import Runner
 from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
 from emoclip_clinic.study import Stamp, Study
+from emoclip_clinic.turns import TurnChoice
 from emoclip_clinic.video.choosing import CLOSE_CALL
 from emoclip_clinic.video.decoder import Limits
 
@@ -50,7 +51,7 @@ def encode(
     protocol: str | EncodingProtocol | None = None,
     participant: str | None = None,
     pattern: str | None = None,
-    turns: str | None = None,
+    turns: str | TurnChoice | None = None,
     speaker: Sequence[str] | None = None,
     sections: Sequence[str] | None = None,
     device: str = "auto",
@@ -75,7 +76,7 @@ def encode(
         As for `ingest`.
     turns, speaker, sections
         In place of what study.toml says: the path pattern of files of turns (empty: recordings are
-        encoded whole), names of the participant, names of sections.
+        encoded whole), names of the participant, names of sections; or all of it as one choice.
     device
         "auto", "cpu", "cuda" or "cuda:N".
     precision

@@ -121,9 +121,7 @@ def predict(
             weights=weights,
             keep_frames=tunes([model.recipe]) or None,
             progress=progress,
-            turns=spoken.pattern,
-            speaker=spoken.speaker,
-            sections=spoken.sections,
+            turns=spoken,
         )
     recordings = require_recordings(study)
     usable = recordings[recordings["status"].eq("usable") & lies_in(study, recordings, folder)]
@@ -216,6 +214,7 @@ def _turns(study: Study, made: TurnChoice | None, given: TurnChoice) -> TurnChoi
         given.pattern or here.turns or made.pattern,
         given.speaker or here.speaker or made.speaker,
         given.sections or made.sections,
+        made.join_pauses_s,
     )
 
 

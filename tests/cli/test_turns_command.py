@@ -91,7 +91,8 @@ def test_check_lists_recordings_and_what_is_wrong(cli: Type, talked: Path) -> No
 def fit_turns(cli: Type, talked: Path) -> Path:
     """Fit a model to the turns of the small study; give its folder."""
     text = (talked / "study.toml").read_text()
-    own = 'protocol = "short"\nturns = "turns/{participant}.rttm"\nspeaker = ["PAR"]\n[fit]'
+    own = 'protocol = "short"\nturns = "turns/{participant}.rttm"\nspeaker = ["PAR"]\n'
+    own += "join_pauses_s = 0.2\n[fit]"
     (talked / "study.toml").write_text(text.replace("[fit]", own))
     assert cli("encode", talked / "interviews", "--study", talked).code == 0
     assert cli("fit", "--scale", "cains", "--study", talked).code in (0, 3)
@@ -122,7 +123,9 @@ def test_predict_finds_turns_by_the_names_that_they_have_here(
     """Other files and another speaker are the model's turns; another section is said to be one."""
     model, new = fit_turns(cli, talked), tmp_path / "new"
     make_recordings(new / "interviews", ["Q01"])
-    rows = ["speaker,section,start_s,stop_s", "doctor,talk,0,0.5", "patient,talk,0.5,1.5"]
+    rows = ["speaker,section,start_s,stop_s", "doctor,talk,0,0.5", "patient,talk,0.5,0.9"]
+    # the model's turns were joined over such a pause, so these are
+    rows += ["patient,talk,1.1,1.5"]
     (new / "who.csv").write_text("\n".join(rows))
     words = ["predict", new / "interviews", "--model", model, "--study", new]
     words += ["--output", new / "scores.csv", "--turns", "who.csv"]
