@@ -10,6 +10,10 @@ import pandas as pd
 import pypdf
 import pytest
 
+from emoclip_clinic.participant_rule import parse_rule
+from emoclip_clinic.pipeline.choosing import Choices
+from emoclip_clinic.pipeline.recording_encoder import Encoding
+from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.settings import read_settings
 from tests.command_line import Type
 from tests.small_study import PEOPLE, make_recordings
@@ -166,8 +170,35 @@ def test_the_report_says_that_turns_were_encoded(cli: Type, talked: Path) -> Non
     assert cli("encode", talked / "interviews", "--study", talked, *words).code == 0
     for verb in ("fit", "report"):
         assert cli(verb, "--scale", "cains", "--study", talked).code in (0, 3)
-    pages = pypdf.PdfReader(talked / "reports" / "cains.pdf").pages
-    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    text = report_text(talked)
     assert "Only the participant's speech turns were encoded" in text
     assert "encode.speaker 1 encode.turns a path, not shown" in text
+    assert "encode.precision fp32" in text
     assert "PAR" not in text.split()
+
+
+def test_the_report_says_how_recordings_were_encoded(cli: Type, study: Path) -> None:
+    """As `encode` recorded it, whatever study.toml says; a photo's name may be a person's."""
+    assert cli("fit", "--scale", "cains", "--study", study).code in (0, 3)
+    record = study / "provenance" / "encode-emoclip-demo.json"
+    known = json.loads(record.read_text())
+    how = Encoding(
+        "emoclip-demo", "yunet", EncodingProtocol(), None, "", "",
+        Choices(parse_rule("anna.jpg"), "sface"), precision="bf16",
+    )  # fmt: skip
+    known["settings"] = how.settings
+    known["inputs"]["review.csv"] = "00"
+    record.write_text(json.dumps(known))
+    assert cli("report", "--scale", "cains", "--study", study).code in (0, 3)
+    text = report_text(study)
+    for sentence in (
+        "with YuNet", "a reference photo, by the face recogniser SFace", "the review counted",
+        "computed in bf16", "encode.faces yunet", "encode.participant photo",
+    ):  # fmt: skip
+        assert sentence in text, sentence
+    assert "anna" not in text
+
+
+def report_text(study: Path) -> str:
+    pages = pypdf.PdfReader(study / "reports" / "cains.pdf").pages
+    return " ".join(" ".join(page.extract_text().split()) for page in pages)
