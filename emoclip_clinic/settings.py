@@ -67,6 +67,9 @@ class EncodeSettings:
     empty: whoever speaks, where there is one speaker."""
     sections: tuple[str, ...] = ()
     """Parts of the interview that are encoded, by their names in these files; empty: all."""
+    join_pauses_s: float = 0.0
+    """Turns of the participant with a pause of up to so many seconds between them are one, and what
+    is seen in the pause is encoded; 0: none are joined."""
     precision: str = "fp32"
     """Of the encoder's arithmetic: fp32, or bf16 or fp16, which are faster on a GPU."""
     decoder_memory_mb: int = 4096
@@ -238,6 +241,7 @@ def _problems(settings: Settings) -> list[str]:
         "fit: permutations": (fit.permutations or 19, 19),
         "agree: resamples": (settings.agree.resamples, 100),
         "ratings: header_row": (settings.ratings.header_row, 0),
+        "encode: join_pauses_s": (encode.join_pauses_s, 0),
         "encode: decoder_memory_mb": (encode.decoder_memory_mb, 256),
         "encode: decoder_wait_s": (encode.decoder_wait_s, 1),
         "study: seed": (settings.study.seed, 1),

@@ -48,6 +48,8 @@ class TurnChoice:
     """Names of the participant, any of which may occur; empty: whoever speaks."""
     sections: tuple[str, ...] = ()
     """Names of sections; empty: all."""
+    join_pauses_s: float = 0.0
+    """Turns with a pause of up to so many seconds between them are one."""
 
 
 def make_turn(
@@ -82,15 +84,16 @@ def make_turn(
 def stretches(turns: Sequence[Turn], choice: TurnChoice) -> tuple[Stretch, ...]:
     """Find when the participant speaks, within the sections that are asked for.
 
-    Turns that overlap or touch become one stretch. Speaker and section are looked for
-    independently, so that they may stand in one row, in different rows or on different tiers.
+    Turns that overlap or touch, or have a pause between them that is joined, become one stretch;
+    sections are taken as they are. Speaker and section are looked for independently, so that they
+    may stand in one row, in different rows or on different tiers.
 
     Parameters
     ----------
     turns
         Of one recording, in any order.
     choice
-        Speaker and sections.
+        Speaker and sections, and the pauses that are joined.
 
     Returns
     -------
@@ -103,21 +106,22 @@ def stretches(turns: Sequence[Turn], choice: TurnChoice) -> tuple[Stretch, ...]:
     """
     found: tuple[Stretch, ...] | None = None
     if choice.speaker:
-        found = _lasting(_named(turns, choice.speaker, "speaker", _speakers))
+        own = _named(turns, choice.speaker, "speaker", _speakers)
+        found = _lasting(own, choice.join_pauses_s)
     if choice.sections:
         parts = _lasting(_named(turns, choice.sections, "section", lambda turn: (turn.section,)))
         found = parts if found is None else shared(found, parts)
     if found is None:
         _refuse_several(turns)
-        found = _lasting(turns)
+        found = _lasting(turns, choice.join_pauses_s)
     return found
 
 
-def merged(parts: Iterable[Stretch]) -> tuple[Stretch, ...]:
-    """Sort stretches, join those that overlap or touch, and leave out empty ones."""
+def merged(parts: Iterable[Stretch], pause_s: float = 0.0) -> tuple[Stretch, ...]:
+    """Sort stretches, join those at most a pause apart, and leave out empty ones."""
     joined: list[Stretch] = []
     for start_s, stop_s in sorted(part for part in parts if part[0] < part[1]):
-        if joined and start_s <= joined[-1][1]:
+        if joined and start_s <= joined[-1][1] + pause_s:
             joined[-1] = (joined[-1][0], max(joined[-1][1], stop_s))
         else:
             joined.append((start_s, stop_s))
@@ -166,8 +170,8 @@ def _named(
     raise TurnsError(f"no section {asked} among {len(there)} names. {hint}".strip())
 
 
-def _lasting(turns: Sequence[Turn]) -> tuple[Stretch, ...]:
-    found = merged((turn.start_s, turn.stop_s) for turn in turns)
+def _lasting(turns: Sequence[Turn], pause_s: float = 0.0) -> tuple[Stretch, ...]:
+    found = merged(((turn.start_s, turn.stop_s) for turn in turns), pause_s)
     if not found:
         first = f" ({turns[0].place})" if turns else ""
         raise TurnsError(f"none of the turns that were asked for has a duration{first}.")

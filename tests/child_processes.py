@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-__all__ = ["children", "decoders", "gone", "linux_only"]
+from emoclip_clinic.video import decoder, isolated
+
+__all__ = ["children", "crash_on", "decoders", "gone", "linux_only"]
+
+CRASH = """
+import os, signal, sys
+sys.path[:] = sys.argv[2:]
+from emoclip_clinic.video import decoder_process
+do = decoder_process._Server._do
+def do_or_die(self, kind, path, order):
+    if path.name == {name!r}:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    do(self, kind, path, order)
+decoder_process._Server._do = do_or_die
+decoder_process.main(int(sys.argv[1]))
+"""
 
 PATIENCE_S = 60
 
@@ -24,6 +41,16 @@ def children(pid: int | None = None) -> set[int]:
 def decoders(pid: int | None = None) -> set[int]:
     """Give those children that decode recordings."""
     return {one for one in children(pid) if b"decoder_process" in _command(one)}
+
+
+@contextlib.contextmanager
+def crash_on(name: str) -> Iterator[None]:
+    """Have the decoder crash, as by a fault in a codec, over each file of this name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoder, "PROGRAM", CRASH.format(name=name))
+        isolated._close_all()
+        yield
+        isolated._close_all()
 
 
 def _command(pid: int) -> bytes:

@@ -20,7 +20,7 @@ from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.participant_rule import parse_rule
 from emoclip_clinic.segments import EncodingProtocol, plan
-from emoclip_clinic.video.choosing import choose
+from emoclip_clinic.video.choosing import Chosen, choose, lead
 from emoclip_clinic.video.faces import FaceFinder, load_face_finder
 from emoclip_clinic.video.people import Person
 from tests.test_encoder_encode import BATCHED, ENCODER
@@ -57,7 +57,7 @@ def encoded(
         BATCHED,
         finder or Halves(),
         PROTOCOL,
-        lambda people: (choose(people, parse_rule(rule)),),
+        lambda people: Chosen((choose(people, parse_rule(rule)),), lead(people, parse_rule(rule))),
         recording="a",
     )
 
@@ -184,8 +184,8 @@ def test_two_chosen_people_are_one_participant() -> None:
     cut = plan(np.arange(16) / 6.25, PROTOCOL)
 
     def made(film: Film, *numbers: int) -> RecordingFeatures:
-        def chosen(people: tuple[Person, ...]) -> tuple[Person, ...]:
-            return tuple(people[number - 1] for number in numbers)
+        def chosen(people: tuple[Person, ...]) -> Chosen:
+            return Chosen(tuple(people[number - 1] for number in numbers))
 
         return encode_participant(film, cut, BATCHED, Halves(), PROTOCOL, chosen, recording="a")
 
@@ -211,3 +211,14 @@ def test_real_people_who_change_places(shared: Path) -> None:
         assert made.segments["face_fraction"].tolist() == [1.0] * 4
         # the frame is shrunk more before detection, so that boxes differ by some pixels
         assert (np.linalg.norm(made.vectors - solo[own], axis=1) < 0.5 * apart).all()
+
+
+@pytest.mark.parametrize(("rule", "lead", "flag"), [("largest", 0.0, "warn"), ("left", 0.5, "ok")])
+def test_a_rule_that_all_but_chose_somebody_else_warns(rule: str, lead: float, flag: str) -> None:
+    """Two faces of one size, half a picture apart: the larger one is anybody's guess."""
+    quality = encoded(Film(side_by_side(drawn(1, 16), drawn(2, 16))), rule).quality
+    row = quality.set_index("measure").loc["participant_lead"]
+    assert (row["value"], row["flag"]) == (pytest.approx(lead), flag)
+    alone = encoded(Film(drawn(1, 16)), rule).quality.set_index("measure").loc["participant_lead"]
+    assert np.isnan(alone["value"])
+    assert alone["flag"] == "ok"

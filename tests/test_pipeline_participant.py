@@ -188,6 +188,39 @@ def test_each_strip_of_pictures_shows_one_person(study: ec.Study) -> None:
     assert sorted(shown, key=min) == [{0}, {1}]
 
 
+def test_a_pause_between_turns_ends_what_is_in_view(study: ec.Study) -> None:
+    """With turns, a face is shown to be in view in them; how long is their length."""
+    turns = [(0.0, 2.56), (4.48, 7.2)]
+    rows = ["start_s,stop_s", *(f"{start},{stop}" for start, stop in turns)]
+    (study.path / "turns.csv").write_text("\n".join(rows))
+    shutil.rmtree(study.path / "interviews" / "P02")
+    pipeline.ingest(study, study.path / "interviews")
+    (page,) = pipeline.review(study, turns="turns.csv").written
+    people = page.read_text().split('<div class="person">')[1:]
+    assert len(people) == 2
+    for one in people:
+        spans = re.findall(r'class="seen" x="([\d.]+)" width="([\d.]+)"', one)
+        shown = [(float(x), float(x) + float(width)) for x, width in spans]
+        # a frame is 0.16 s long; the axis is the recording, 7.68 s
+        assert np.array(shown) * 7.68 / 1000 == pytest.approx(np.array(turns), abs=0.17)
+        assert "in view for 0:05" in one
+
+
+def test_a_close_call_is_named_where_it_is_decided_and_where_it_is_reviewed(
+    study: ec.Study,
+) -> None:
+    """Both are in view all the time: "longest" is anybody's guess, "left" is not."""
+    for rule, close in (("longest", True), ("left", False)):
+        words = {"participant": rule, "device": "cpu"}
+        made, again = (pipeline.encode(study, study.path / "interviews", **words) for _ in "12")
+        assert again.fresh
+        for result in (made, again):
+            notes = [note for note in result.notes if "all but chose somebody else" in note]
+            assert [NAME in note for note in notes] == [True] * close
+        (page,) = pipeline.review(study, participant=rule).written
+        assert ("all but chose somebody else" in page.read_text()) == close
+
+
 def test_a_review_needs_recordings_and_faces(study: ec.Study) -> None:
     """The message says what to run first."""
     with pytest.raises(StudyError, match="ingest FOLDER"):

@@ -125,6 +125,23 @@ def test_whole_turns_give_the_features_of_the_whole_recording(study: ec.Study) -
         pd.testing.assert_frame_equal(after.quality, before.quality)
 
 
+def test_a_joined_pause_is_encoded_with_the_turns_around_it(study: ec.Study) -> None:
+    """P1 pauses for 1.5 s: the windows of one turn from 1 to 5 s. Nobody else has a pause."""
+    encode(study)
+    before = stored(study)
+    note(study.path, "P1", [(1.0, 5.0)])
+    encode(study)
+    whole = stored(study)["sub-P1"][0]
+    note(study.path, "P1", TURNS_S["P1"])
+    (study.path / "study.toml").write_text(SETTINGS + "join_pauses_s = 1.5\n")
+    encode(study)
+    after = stored(study)
+    assert after["sub-P1"][0] == whole
+    assert [after[name] for name in ("sub-P2", "sub-P3")] == [
+        before[name] for name in ("sub-P2", "sub-P3")
+    ]
+
+
 def test_a_changed_table_encodes_its_recording_again_and_no_other(study: ec.Study) -> None:
     """Nothing changed: nothing is done. The doctor's turns are nobody's features."""
     encode(study)

@@ -290,6 +290,42 @@ def test_methods_state_the_numbers_of_the_run_and_none_that_is_unknown() -> None
     assert "None" not in text
 
 
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ("largest", "whose face covered most of the picture"),
+        ("longest", "who was in view in most frames"),
+        ("left", "furthest to the left in the first half"),
+        ("right", "furthest to the right in the first half"),
+        ("region", "in a given part of the picture"),
+        ("photo", "by the encoder's image tower"),
+        ("photo_sface", "by the face recogniser SFace"),
+    ],
+)
+def test_methods_say_how_the_participant_was_told(rule: str, sentence: str) -> None:
+    """Each rule in its sentence; the review only where there was one; nothing for face crops."""
+    told = replace(data().methods, participant=rule)
+    text = words(replace(data(), methods=told), "methods")
+    assert sentence in text
+    assert "review" not in text
+    assert "the review counted" in words(
+        replace(data(), methods=replace(told, reviewed=True)), "methods"
+    )
+    crops = words(replace(data(), methods=replace(told, face_finder="")), "methods")
+    assert sentence not in crops
+
+
+def test_methods_say_what_was_not_usual() -> None:
+    """Another precision, and turns that were joined; of what is usual there is no word."""
+    usual = words(data(), "methods")
+    unusual = replace(data().methods, precision="bf16", turns=True, joined_pauses_s=0.75)
+    text = words(replace(data(), methods=unusual), "methods")
+    for sentence in ("computed in bf16 in place of fp32", "pause of up to 0.75 s"):
+        assert sentence in text
+        assert sentence not in usual
+    assert "fp32" not in usual
+
+
 def test_a_strict_reader_finds_nothing_wrong(tmp_path: Path) -> None:
     """Syntax and streams are sound, and nothing could act: no script, no file, no link."""
     pdf = tmp_path / "report.pdf"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -37,6 +38,31 @@ def test_stretches_are_sets_of_moments(one: list[Stretch], other: list[Stretch])
     for some in (left, right, both):
         assert all(start < stop for start, stop in some)
         assert all(before[1] < after[0] for before, after in pairwise(some))
+
+
+@given(some=parts, pause=st.integers(0, 20))
+def test_joined_pauses_are_the_short_ones_and_no_others(some: list[Stretch], pause: int) -> None:
+    """What is added lies between two turns, and every pause that remains is longer."""
+    plain, joined = merged(some), merged(some, pause)
+    short = [(one[1], two[0]) for one, two in pairwise(plain) if two[0] - one[1] <= pause]
+    assert seconds(joined) == seconds(plain) | seconds(short)
+    assert all(after[0] - before[1] > pause for before, after in pairwise(joined))
+
+
+def test_pauses_are_joined_in_the_participants_turns_and_not_between_sections() -> None:
+    """The doctor's pause of 10 s is not the patient's; a section ends where it ends."""
+    choice = TurnChoice("x.csv", ("Patient",), join_pauses_s=10)
+    assert stretches(TALK, choice) == ((8, 40),)
+    assert stretches(TALK, replace(choice, sections=("symptoms",))) == ((20, 40),)
+    assert stretches(TALK, replace(choice, join_pauses_s=9.9)) == ((8, 20), (30, 40))
+    parts_apart = [
+        make_turn(0, 10, "1", section="a"),
+        make_turn(12, 20, "2", section="a"),
+        make_turn(0, 9, "3", speaker="PAR"),
+        make_turn(11, 20, "4", speaker="PAR"),
+    ]
+    own = TurnChoice("x.csv", ("PAR",), ("a",), join_pauses_s=5)
+    assert stretches(parts_apart, own) == ((0, 10), (12, 20))
 
 
 @pytest.mark.parametrize(

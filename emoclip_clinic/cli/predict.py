@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from emoclip_clinic.cli._app import Screen, command
-from emoclip_clinic.cli._options import DeviceOption, FolderArgument, PatternOption, WeightsOption
+from emoclip_clinic.cli._options import (
+    DeviceOption,
+    FolderArgument,
+    PatternOption,
+    SectionOption,
+    SpeakerOption,
+    TurnsOption,
+    WeightsOption,
+)
 
 
 @command()
@@ -34,12 +42,17 @@ def predict(
         ),
     ] = "symptoms",
     pattern: PatternOption = None,
+    turns: TurnsOption = None,
+    speaker: SpeakerOption = None,
+    section: SectionOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
 ) -> None:
     """Score new recordings with a fitted model, with intervals.
 
-    The recordings are encoded as the model's were, in a study folder of their own (--study).
+    The recordings are encoded as the model's were, in a study folder of their own (--study). A
+    model that was made from turns predicts from turns: --turns and --speaker say where these are,
+    and of whom.
     """
     from emoclip_clinic import pipeline
 
@@ -52,6 +65,9 @@ def predict(
         model,
         output,
         pattern=pattern,
+        turns=turns,
+        speaker=speaker or (),
+        sections=section or (),
         device=device,
         weights=weights,
         drivers=drivers,

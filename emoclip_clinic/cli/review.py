@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emoclip_clinic.cli._app import Screen, command
-from emoclip_clinic.cli._options import WeightsOption
+from emoclip_clinic.cli._options import SectionOption, SpeakerOption, TurnsOption, WeightsOption
 
 
 @command()
@@ -20,6 +20,9 @@ def review(
     participant: Annotated[
         str | None, typer.Option(help="The rule, as for 'encode'.", metavar="RULE")
     ] = None,
+    turns: TurnsOption = None,
+    speaker: SpeakerOption = None,
+    section: SectionOption = None,
     weights: WeightsOption = None,
     clean: Annotated[bool, typer.Option("--clean", help="Remove the page with the faces.")] = False,
 ) -> None:
@@ -40,6 +43,9 @@ def review(
         faces=faces,
         protocol=protocol,
         participant=participant,
+        turns=turns,
+        speaker=speaker,
+        sections=section,
         weights=weights,
         progress=view.progress,
     )

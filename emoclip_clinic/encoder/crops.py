@@ -13,6 +13,7 @@ import pandas as pd
 from emoclip_clinic.encoder.looks import Looks
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.segments import EncodingProtocol
+from emoclip_clinic.video.choosing import CLOSE, CLOSE_CALL
 from emoclip_clinic.video.faces import Box, FaceFinder, crop_square, largest
 
 __all__ = [
@@ -110,13 +111,22 @@ class FaceLog:
         if self._finder is not None:
             self.looks.note(position, frame, seen.own, self._finder)
 
-    def table(self, recording: str) -> pd.DataFrame:
-        """Quality of the recording, tidy: QUALITY_COLUMNS; a value is missing where no face was."""
+    def table(self, recording: str, lead: float) -> pd.DataFrame:
+        """Quality of the recording, tidy: QUALITY_COLUMNS; a value is missing where not known.
+
+        Parameters
+        ----------
+        recording
+            Its id.
+        lead
+            By how much a rule preferred the participant to somebody else.
+        """
         read, faces = int((self.seen != UNREAD).sum()), int((self.seen == FACE).sum())
         several = _ratio(self._several, read)
         rows = [
             ("face_fraction", _ratio(faces, read), "fraction", ""),
             ("several_faces", several, "fraction", "other faces" * (several > SEVERAL_FRACTION)),
+            ("participant_lead", lead, "fraction", CLOSE_CALL * (lead < CLOSE)),
             *self.looks.rows(),
         ]
         return pd.DataFrame(

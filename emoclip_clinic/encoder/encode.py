@@ -56,6 +56,7 @@ def encode_recording(
     times_s: npt.ArrayLike = (),
     progress: Progress | None = None,
     watch: Watch | None = None,
+    lead: float = float("nan"),
     keep_frames: bool = False,
 ) -> RecordingFeatures:
     """Encode the windows of a recording.
@@ -85,6 +86,8 @@ def encode_recording(
         Called with the frames read so far, and of how many.
     watch
         Tells whose face the participant's is; if it is not given, the largest of each frame is.
+    lead
+        By how much a rule preferred the participant to somebody else (`video.choosing.lead`).
     keep_frames
         Whether the embeddings of each window's frames are given too.
 
@@ -115,7 +118,7 @@ def encode_recording(
         fingerprint=encoder.fingerprint,
         segments=segments,
         vectors=np.stack(vectors) if vectors else np.zeros((0, encoder.dim), np.float32),
-        quality=log.table(recording),
+        quality=log.table(recording, lead),
         window_quality=log.looks.of_windows(plan, segments),
         notice=encoder.notice,
         frames=padded([c.frames.cpu().numpy() for c in made], encoder.dim) if keep_frames else None,

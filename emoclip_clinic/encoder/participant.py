@@ -13,6 +13,7 @@ from emoclip_clinic.encoder.encode import Progress, encode_recording
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.segments import EncodingProtocol, Plan
+from emoclip_clinic.video.choosing import Chosen
 from emoclip_clinic.video.faces import Box, FaceFinder, WholeFrame, largest
 from emoclip_clinic.video.people import Person, group
 from emoclip_clinic.video.tracks import Sighting, Tracker
@@ -23,9 +24,8 @@ Frame = npt.NDArray[np.uint8]
 
 Read = Callable[[Sequence[int]], Iterator[Frame]]
 """Gives the frames at positions in the plan, ascending; may be called again."""
-Choose = Callable[[tuple[Person, ...]], tuple[Person, ...]]
-"""Gives those of the people (there is at least one) who are the participant: more than one where a
-reviewer says that the same person was taken for several."""
+Choose = Callable[[tuple[Person, ...]], Chosen]
+"""Gives those of the people (there is at least one) who are the participant."""
 
 
 class _SecondFaceError(Exception):
@@ -68,10 +68,12 @@ def encode_participant(
         A vector is not finite, or the encoder failed.
     """
 
-    def encode(frames: Iterable[tuple[int, Frame]], watch: Watch | None) -> RecordingFeatures:
+    def encode(
+        frames: Iterable[tuple[int, Frame]], watch: Watch | None, lead: float = float("nan")
+    ) -> RecordingFeatures:
         return encode_recording(
             frames, plan, batched, finder, protocol,
-            recording=recording, times_s=times_s, progress=progress, watch=watch,
+            recording=recording, times_s=times_s, progress=progress, watch=watch, lead=lead,
             keep_frames=keep_frames,
         )  # fmt: skip
 
@@ -86,10 +88,10 @@ def encode_participant(
         made = None
         _track(frames, finder, tracker, len(every), progress)
     people = group(tracker.tracks)
-    chosen = choose(people) if people else ()
-    if made is not None and len(chosen) == len(people):
+    chosen = choose(people) if people else Chosen(())
+    if made is not None and len(chosen.people) == len(people):
         return made
-    return encode(enumerate(read(every)), _known(people, chosen))
+    return encode(enumerate(read(every)), _known(people, chosen.people), chosen.lead)
 
 
 def find_people(

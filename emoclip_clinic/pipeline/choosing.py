@@ -15,7 +15,7 @@ from emoclip_clinic.participant_rule import ParticipantRule, parse_rule
 from emoclip_clinic.reviews import Review, read_reviews
 from emoclip_clinic.segments import EncodingProtocol, Plan
 from emoclip_clinic.study import Study, digest
-from emoclip_clinic.video.choosing import choose
+from emoclip_clinic.video.choosing import Chosen, choose, lead
 from emoclip_clinic.video.people import Person
 
 __all__ = ["Choices", "by_review", "found_id", "plain_choices", "read_choices"]
@@ -58,9 +58,7 @@ class Choices:
         _, photo = self.photos.get(recording, (None, ""))
         return [photo, review.people, review.found, review.stretches]
 
-    def choose(
-        self, recording: str, people: tuple[Person, ...], found: str, like: Like
-    ) -> tuple[Person, ...]:
+    def choose(self, recording: str, people: tuple[Person, ...], found: str, like: Like) -> Chosen:
         """Choose those of a recording's people who are the participant.
 
         Raises
@@ -70,12 +68,12 @@ class Choices:
         """
         review = self.reviews.get(recording, Review())
         if review.people:
-            return by_review(people, review, found)
+            return Chosen(by_review(people, review, found))
         if self.rule.kind != "photo":
-            return (choose(people, self.rule),)
+            return Chosen((choose(people, self.rule),), lead(people, self.rule))
         if recording not in self.photos:
             raise RecordingError("there is no photo of the participant")
-        return (like(people, self.photos[recording][0]),)
+        return Chosen((like(people, self.photos[recording][0]),))
 
 
 def by_review(people: tuple[Person, ...], review: Review, found: str) -> tuple[Person, ...]:

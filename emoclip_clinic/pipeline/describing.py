@@ -30,7 +30,7 @@ from emoclip_clinic.settings import EncodeSettings, Settings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 from emoclip_clinic.training.described import describe_vectors
 from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts
-from emoclip_clinic.video.choosing import choose
+from emoclip_clinic.video.choosing import Chosen, choose
 from emoclip_clinic.video.faces import load_face_finder
 from emoclip_clinic.video.isolated import read_frames, timestamps
 
@@ -161,7 +161,7 @@ def _encoded(
             batched,
             finder,
             protocol,
-            lambda people: (choose(people, rule),),
+            lambda people: Chosen((choose(people, rule),)),
             recording=path.stem,
             times_s=times_s,
             progress=lambda done, total: progress("frames", done, total),

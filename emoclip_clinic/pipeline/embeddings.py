@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from emoclip_clinic import files
 from emoclip_clinic.encoder.model import VideoEncoder
-from emoclip_clinic.errors import DatasetError, RecordingError
+from emoclip_clinic.errors import AGAIN, DatasetError, RecordingError
 from emoclip_clinic.pipeline._stage import Progress
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.study import digest
@@ -113,13 +113,13 @@ def _embed(
 
 
 def _read(path: Path, key: str) -> dict[str, NDArray[np.generic]] | None:
-    """Read a kept file; None where it is of another run, damaged or absent."""
+    """Read a kept file; None where it is of another run, damaged, absent or to be tried again."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             found: Mapping[str, NDArray[np.generic]] = dict(kept)
     except (OSError, ValueError, zipfile.BadZipFile):
         return None
-    if str(found.get("key")) != key:
+    if str(found.get("key")) != key or any(AGAIN in reason for reason in found["reasons"]):
         return None
     return {name: found[name] for name in ("video", "average", "reasons")}
 

@@ -28,6 +28,8 @@ from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recording
 from emoclip_clinic.regression.jobs import Runner
 from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
 from emoclip_clinic.study import Stamp, Study
+from emoclip_clinic.turns import TurnChoice
+from emoclip_clinic.video.choosing import CLOSE_CALL
 from emoclip_clinic.video.decoder import Limits
 
 __all__ = ["encode", "encode_stage", "unencoded"]
@@ -50,7 +52,7 @@ def encode(
     protocol: str | EncodingProtocol | None = None,
     participant: str | None = None,
     pattern: str | None = None,
-    turns: str | None = None,
+    turns: str | TurnChoice | None = None,
     speaker: Sequence[str] | None = None,
     sections: Sequence[str] | None = None,
     device: str = "auto",
@@ -75,7 +77,7 @@ def encode(
         As for `ingest`.
     turns, speaker, sections
         In place of what study.toml says: the path pattern of files of turns (empty: recordings are
-        encoded whole), names of the participant, names of sections.
+        encoded whole), names of the participant, names of sections; or all of it as one choice.
     device
         "auto", "cpu", "cuda" (every GPU) or "cuda:N"; several with commas between.
     precision
@@ -311,9 +313,18 @@ def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageR
         f"{f', {others} windows left out' if others else ''}.",
         written=(folder / "segments.csv", study.recordings_csv, study.quality_csv),
         exclusions=pd.concat([found.exclusions, lost], ignore_index=True),
-        notes=found.notes,
+        notes=(*found.notes, *_close_calls(folder)),
         summary={**found.summary, "n_windows_used": n_used, "n_windows_excluded": others},
         fresh=fresh,
         next_command=f"emoclip-clinic fit --scale {scales[0] if scales else 'SCALE'}"
         + (f" --encoder {label}" if label != encoder_label(study.settings.encode.encoder) else ""),
     )
+
+
+def _close_calls(folder: Path) -> list[str]:
+    """Name the recordings of which a rule all but chose somebody else."""
+    table = pd.read_csv(folder / "quality.csv", dtype={"recording": str, "note": str})
+    names = table.loc[table["note"] == CLOSE_CALL, "recording"]
+    if names.empty:
+        return []
+    return [f"{CLOSE_CALL} in {', '.join(names)}: look at them in 'emoclip-clinic review'"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from emoclip_clinic import files
+from emoclip_clinic.errors import AGAIN
 from emoclip_clinic.pipeline._stage import Progress
 from emoclip_clinic.pipeline.embeddings import clip_state
 from emoclip_clinic.study import digest
@@ -21,6 +22,8 @@ Look = Callable[[Path], tuple[int, str]]
 
 def examine_clips(clips: pd.DataFrame, look: Look, kept: Path, progress: Progress) -> pd.DataFrame:
     """Look at every clip, or take what an earlier run found of a file unchanged.
+
+    What failed for a reason that may pass is looked at again.
 
     Parameters
     ----------
@@ -41,6 +44,7 @@ def examine_clips(clips: pd.DataFrame, look: Look, kept: Path, progress: Progres
     known: dict[str, tuple[int, str]] = {}
     if kept.is_file():
         table = pd.read_csv(kept, keep_default_na=False)
+        table = table[~table["reason"].str.contains(AGAIN, regex=False)]
         found = zip(table["n_found"], table["reason"], strict=True)
         known = dict(zip(table["state"], found, strict=True))
     rows = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from emoclip_clinic import features, files, participants
 from emoclip_clinic.encoder import load_encoder
-from emoclip_clinic.errors import StudyError
+from emoclip_clinic.errors import SettingsError, StudyError, TurnsError
 from emoclip_clinic.features import FeatureTable
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.encoding import encode
@@ -48,6 +50,9 @@ def predict(
     output: Path,
     *,
     pattern: str | None = None,
+    turns: str | None = None,
+    speaker: Sequence[str] = (),
+    sections: Sequence[str] = (),
     device: str = "auto",
     weights: Path | None = None,
     covariates: pd.DataFrame | None = None,
@@ -70,6 +75,10 @@ def predict(
         interval_high, outside, note.
     pattern, device, weights, progress
         As for `encode`.
+    turns, speaker, sections
+        For a model that was made from turns: the path pattern of this study's files of turns, and
+        what the participant and the model's sections are called in them. Those of study.toml if
+        they are not given, else the model's; of sections, the model's.
     covariates
         Index participant, with the columns that the model needs; those of the study's
         participants.csv if absent.
@@ -87,6 +96,10 @@ def predict(
     ClinicError
         The model is damaged, the encoder's weights are others than the model's, or a covariate
         that it needs is absent.
+    SettingsError
+        Turns are given, and the model was made from whole recordings.
+    TurnsError
+        The model was made from turns, and no recording has any.
     """
     if not (model_dir / ENCODING_JSON).is_file():
         raise StudyError(f"{model_dir} holds no fitted model: give a folder such as models/panss.")
@@ -94,20 +107,22 @@ def predict(
     model = load(model_dir)
     covariates = _covariates(study, model, covariates)
     how = _encoding(model_dir)
-    encoded = encode(
-        study,
-        folder,
-        encoder=how.encoder,
-        faces=how.faces,
-        protocol=how.protocol,
-        precision=how.precision,
-        pattern=pattern,
-        device=device,
-        weights=weights,
-        keep_frames=tunes([model.recipe]) or None,
-        progress=progress,
-        **_turns(study, how.turns),
-    )
+    spoken = _turns(study, how.turns, TurnChoice(turns or "", tuple(speaker), tuple(sections)))
+    with _from_turns_alone():
+        encoded = encode(
+            study,
+            folder,
+            encoder=how.encoder,
+            faces=how.faces,
+            protocol=how.protocol,
+            precision=how.precision,
+            pattern=pattern,
+            device=device,
+            weights=weights,
+            keep_frames=tunes([model.recipe]) or None,
+            progress=progress,
+            turns=spoken,
+        )
     recordings = require_recordings(study)
     usable = recordings[recordings["status"].eq("usable") & lies_in(study, recordings, folder)]
     label = encoder_label(how.encoder)
@@ -133,7 +148,7 @@ def predict(
             *encoded.notes,
             *([table.notice] if table.notice else []),
             *remarks,
-            *_how_otherwise(how, study.settings.encode.participant),
+            *_how_otherwise(how, study.settings.encode.participant, spoken),
             *sorted({note for note in scores["note"] if note}),
         ),
         summary={"n_recordings": len(inputs), "n_targets": len(model.targets)},
@@ -185,16 +200,34 @@ def _inputs(
     return Inputs.of_windows(table.vectors, of_window, covariates, frames)
 
 
-def _turns(study: Study, turns: TurnChoice | None) -> dict[str, Any]:
-    """Ask for the model's sections, under the names that this study has for files and speaker."""
-    if turns is None:
-        return {"turns": "", "speaker": (), "sections": ()}
+def _turns(study: Study, made: TurnChoice | None, given: TurnChoice) -> TurnChoice:
+    """Choose the model's turns, by the names that are given or that this study has for them."""
+    if made is None:
+        if given != TurnChoice():
+            raise SettingsError(
+                "the model was made from whole recordings, and predicts from whole recordings. "
+                "Leave out --turns, --speaker and --section, or fit a model from turns."
+            )
+        return given
     here = study.settings.encode
-    return {
-        "turns": here.turns or turns.pattern,
-        "speaker": here.speaker or turns.speaker,
-        "sections": turns.sections,
-    }
+    return TurnChoice(
+        given.pattern or here.turns or made.pattern,
+        given.speaker or here.speaker or made.speaker,
+        given.sections or made.sections,
+        made.join_pauses_s,
+    )
+
+
+@contextlib.contextmanager
+def _from_turns_alone() -> Iterator[None]:
+    """Say why turns are asked for, where there are none."""
+    try:
+        yield
+    except TurnsError as error:
+        raise TurnsError(
+            f"the model was made from turns, and predicts from turns: {error} Give --turns and "
+            "--speaker as they are here."
+        ) from error
 
 
 class _How(NamedTuple):
@@ -228,7 +261,7 @@ def _encoding(model_dir: Path) -> _How:
     return _How(name, faces, protocol, str(precision), str(rule), turns)
 
 
-def _how_otherwise(how: _How, participant: str) -> list[str]:
+def _how_otherwise(how: _How, participant: str, spoken: TurnChoice) -> list[str]:
     """Say what is to be known of the way in which recordings were encoded."""
     notes = []
     if how.faces == "none":
@@ -239,4 +272,13 @@ def _how_otherwise(how: _How, participant: str) -> list[str]:
             f"who the participant is was told by {participant!r} here, and by "
             f"{how.participant!r} in the model's recordings"
         )
+    if how.turns and set(spoken.sections) != set(how.turns.sections):
+        notes.append(
+            f"sections are {_listed(spoken.sections)} here, and {_listed(how.turns.sections)} in "
+            "the model's recordings"
+        )
     return notes
+
+
+def _listed(sections: Sequence[str]) -> str:
+    return ", ".join(map(repr, sections)) or "all"

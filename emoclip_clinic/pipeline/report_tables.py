@@ -12,6 +12,7 @@ import pandas as pd
 from emoclip_clinic import predictions, scales
 from emoclip_clinic import report as pdf
 from emoclip_clinic.errors import SettingsError, StudyError
+from emoclip_clinic.participant_rule import parse_rule
 from emoclip_clinic.pipeline.agreeing import agree_stage, of_cohort
 from emoclip_clinic.pipeline.encoding import encode_stage, unencoded
 from emoclip_clinic.pipeline.report_quality import quality_tables
@@ -281,21 +282,15 @@ def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str)
     recipe = Recipe.parse(
         reported_model(study, scale_id), fitted["settings"].get("pooling", "mean_sd")
     )
-    design, protocol = fitted["settings"], encoded.get("settings", {}).get("protocol", {})
+    design, how = fitted["settings"], encoded.get("settings", {})
+    protocol, turns = how.get("protocol", {}), how.get("turns", {})
     settings = {
         f"{section.name}.{key}": value
         for section in fields(study.settings)
         for key, value in asdict(getattr(study.settings, section.name)).items()
     }
     # what was done, where an option took the place of study.toml
-    settings |= {"fit.cv": design["kind"], "encode.encoder": label}
-    turns = encoded.get("settings", {}).get("turns", {})
-    settings |= {
-        "encode.turns": turns.get("pattern", ""),
-        # what somebody is called may be their name
-        "encode.speaker": len(turns.get("speaker", ())),
-        "encode.sections": turns.get("sections", ()),
-    }
+    settings |= {"fit.cv": design["kind"], "encode.encoder": label, **_encoded_as(how)}
     return pdf.Methods(
         encoder=label,
         encoder_fingerprint=encoded.get("inputs", {}).get("encoder", ""),
@@ -304,9 +299,13 @@ def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str)
         window_frames=protocol.get("window_frames"),
         window_stride_frames=protocol.get("stride_frames"),
         turns=bool(turns) and bool(turns["speaker"] or not turns["sections"]),
+        joined_pauses_s=turns.get("join_pauses_s"),
         sections=", ".join(turns.get("sections", ())),
-        face_finder=FACE_FINDERS.get(encoded.get("settings", {}).get("faces", ""), ""),
+        face_finder=FACE_FINDERS.get(how.get("faces", ""), ""),
         face_minimum_fraction=protocol.get("min_face_fraction"),
+        participant=_rule(how),
+        reviewed=study.review_csv.name in encoded.get("inputs", {}),
+        precision=how.get("precision", ""),
         pooling=POOLINGS[recipe.pooling].label,
         estimator=REGISTRY[recipe.estimator].label + COVARIATES[recipe.covariates],
         cv=design["kind"],
@@ -324,3 +323,26 @@ def _methods(study: Study, scale_id: str, fitted: Mapping[str, Any], label: str)
         },
         settings=settings,
     )
+
+
+def _encoded_as(how: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the settings under [encode] by which recordings were encoded."""
+    turns, rule = how.get("turns", {}), how.get("participant", "")
+    return {
+        "encode.faces": how.get("faces", ""),
+        # a photo, or what somebody is called, may be their name
+        "encode.participant": "photo" if _rule(how).startswith("photo") else rule,
+        "encode.precision": how.get("precision", "fp32"),
+        "encode.turns": turns.get("pattern", ""),
+        "encode.speaker": len(turns.get("speaker", ())),
+        "encode.sections": turns.get("sections", ()),
+        "encode.join_pauses_s": turns.get("join_pauses_s", 0.0),
+    }
+
+
+def _rule(how: Mapping[str, Any]) -> str:
+    """Name the kind of the rule by which recordings were encoded; empty where it is not known."""
+    if "participant" not in how:
+        return ""
+    kind = parse_rule(how["participant"]).kind
+    return f"{kind}_sface" if how.get("recogniser") == "sface" else kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.report.review_page import PersonShown, RecordingShown, review_page
 from emoclip_clinic.reviews import Review
-from emoclip_clinic.segments import read_protocol
+from emoclip_clinic.segments import CLOCK_S, read_protocol
 from emoclip_clinic.study import Study
-from emoclip_clinic.video.choosing import choose
+from emoclip_clinic.video.choosing import CLOSE, CLOSE_CALL, choose, lead
 from emoclip_clinic.video.decoder import Limits
 from emoclip_clinic.video.faces import Box, crop_square
 from emoclip_clinic.video.people import Person
@@ -53,6 +53,9 @@ def review(
     faces: str | None = None,
     protocol: str | None = None,
     participant: str | None = None,
+    turns: str | None = None,
+    speaker: Sequence[str] | None = None,
+    sections: Sequence[str] | None = None,
     weights: Path | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
@@ -64,7 +67,7 @@ def review(
     ----------
     study
         The study; its recordings have been ingested.
-    faces, protocol, participant
+    faces, protocol, participant, turns, speaker, sections
         As for `encode`, which must be run with the same ones.
     weights
         Folder of weights.
@@ -76,12 +79,14 @@ def review(
     StudyError
         There is no recording, or review.csv is wrong.
     SettingsError
-        Faces are not looked for, or the rule is none.
+        The rule is none, or turns are asked for and not named.
+    TurnsError
+        Turns are asked for, and no recording has any.
     """
     worker = _worker(study, faces, protocol, participant, weights)
     table = read_recordings(study.recordings_csv)
     usable = table[table["status"] == "usable"]
-    choice = turn_choice(study.settings.encode)
+    choice = turn_choice(study.settings.encode, turns, speaker, sections)
     # people are looked for where encode looks
     rows = with_turns(usable, TurnFiles.of(study, choice, usable) if choice else None)
     shown, lost = [], []
@@ -188,7 +193,7 @@ def _people(
     chosen: tuple[int, ...],
 ) -> tuple[PersonShown, ...]:
     """Show those who are in view for a while, and whoever was chosen."""
-    ends_s = np.append(planned.times_s[1:], stop_s)
+    ends_s = _ends(planned, stop_s)
     spans = {one.number: tuple(_spans(one, planned.times_s, ends_s)) for one in people}
     staying = [
         one for one in people if sum(stop - start for start, stop in spans[one.number]) >= PASSING_S
@@ -211,20 +216,32 @@ def _people(
 def _ruled(
     worker: RecordingEncoder, people: tuple[Person, ...]
 ) -> tuple[Person | None, tuple[str, ...]]:
-    """Tell who the rule chooses, or why nobody; only `encode` looks at photos."""
+    """Tell who the rule chooses, and how surely, or why nobody; only `encode` looks at photos."""
     rule = worker.encoding.choices.rule
     if not people or rule.kind == "photo":
         return None, ()
     try:
-        return choose(people, rule), ()
+        return choose(people, rule), (CLOSE_CALL,) * (lead(people, rule) < CLOSE)
     except RecordingError as error:
         return None, (f"the rule chooses nobody: {error}",)
 
 
+def _ends(planned: Planned, stop_s: float) -> Times:
+    """Tell when each frame gives way to the next one that is read, or its turn ends, s."""
+    ends_s = np.append(planned.times_s[1:], stop_s)
+    for segment in planned.cut.segments:
+        if segment.positions:
+            last = max(segment.positions)
+            ends_s[last] = min(ends_s[last], segment.stop_s)
+    return ends_s
+
+
 def _spans(person: Person, times_s: Times, ends_s: Times) -> Iterator[tuple[float, float]]:
-    """Give the stretches in which somebody's face is found, s."""
+    """Give the stretches in which somebody's face is found, s; a pause between turns ends one."""
     positions = np.array(person.positions)
-    for part in np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1):
+    pauses_s = times_s[positions[1:]] - ends_s[positions[:-1]]
+    breaks = (np.diff(positions) > 1) | (pauses_s > CLOCK_S)
+    for part in np.split(positions, np.flatnonzero(breaks) + 1):
         yield float(times_s[part[0]]), float(ends_s[part[-1]])
 
 

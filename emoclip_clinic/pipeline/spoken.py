@@ -63,11 +63,11 @@ class Spoken:
 
 def turn_choice(
     settings: EncodeSettings,
-    pattern: str | None = None,
+    given: str | TurnChoice | None = None,
     speaker: Iterable[str] | None = None,
     sections: Iterable[str] | None = None,
 ) -> TurnChoice | None:
-    """Choose turns by what is given, else by the settings.
+    """Choose turns by what is given, a pattern or all there is to choose, else by the settings.
 
     Returns
     -------
@@ -78,15 +78,20 @@ def turn_choice(
     SettingsError
         Speaker or sections are given without a pattern, or the pattern is not allowed.
     """
-    choice = TurnChoice(
-        settings.turns if pattern is None else pattern,
-        settings.speaker if speaker is None else tuple(speaker),
-        settings.sections if sections is None else tuple(sections),
+    choice = (
+        given
+        if isinstance(given, TurnChoice)
+        else TurnChoice(
+            settings.turns if given is None else given,
+            settings.speaker if speaker is None else tuple(speaker),
+            settings.sections if sections is None else tuple(sections),
+            settings.join_pauses_s,
+        )
     )
     if choice.pattern:
         _check(choice.pattern)
         return choice
-    if pattern is None and (choice.speaker or choice.sections):
+    if given is None and (choice.speaker or choice.sections):
         raise SettingsError(
             "a speaker or a section is asked for, but no files of turns are named. Give --turns or "
             'write turns = "turns/{recording}.eaf" under [encode] in study.toml.'

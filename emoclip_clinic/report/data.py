@@ -69,12 +69,20 @@ class Methods:
     """Sampled frames from the start of a window to the start of the next."""
     turns: bool = False
     """Whether only the participant's speech turns were encoded."""
+    joined_pauses_s: float | None = None
+    """Turns with a pause of up to so many seconds were joined."""
     sections: str = ""
     """The parts of the interview that were encoded; empty: not chosen by parts."""
     face_finder: str = ""
     """How faces were found, in words ("YuNet"); empty: the recordings are face crops."""
     face_minimum_fraction: float | None = None
     """The share of a window's frames that must show a face."""
+    participant: str = ""
+    """How the participant was told from others: a kind of rule ("largest"), or "photo_sface"."""
+    reviewed: bool = False
+    """Whether there was a review by hand, which goes before the rule."""
+    precision: str = ""
+    """Of the encoder's arithmetic, where it was not fp32."""
     pooling: str = ""
     """How windows become one vector a recording ("mean and standard deviation")."""
     estimator: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from emoclip_clinic.participant_rule import ParticipantRule, Region
 from emoclip_clinic.video.people import Person
 from emoclip_clinic.video.tracks import Sighting
 
-__all__ = ["choose"]
+__all__ = ["CLOSE", "CLOSE_CALL", "Chosen", "choose", "lead"]
 
 PASSING = 0.1
 """Who is in view for less than this share of the time of who is in view longest sits nowhere."""
@@ -19,6 +20,18 @@ SAME_PLACE = 0.05
 """Of the picture's width: whose places are nearer than this, neither is left or right."""
 MOSTLY = 2.0
 """Who is in the region is there this many times as often as anybody else."""
+CLOSE = 0.15
+"""A rule that prefers somebody by less than this may as well have chosen the next one."""
+CLOSE_CALL = "the rule all but chose somebody else"
+
+
+class Chosen(NamedTuple):
+    """Who was chosen as the participant."""
+
+    people: tuple[Person, ...]
+    """Several where a reviewer says that the same person was taken for several."""
+    lead: float = float("nan")
+    """As `lead` gives it, where a rule has chosen."""
 
 
 def choose(people: Sequence[Person], rule: ParticipantRule) -> Person:
@@ -49,6 +62,29 @@ def choose(people: Sequence[Person], rule: ParticipantRule) -> Person:
     return _at_the_side(people, rule.kind)
 
 
+def lead(people: Sequence[Person], rule: ParticipantRule) -> float:
+    """By how much a rule prefers the person whom it chooses to the next one.
+
+    Returns
+    -------
+        largest, longest: by which share the next one's face covers less of the picture, or is in
+        view in fewer frames; left, right: how far apart the two sit, in widths of the picture. NaN
+        where there is nobody else, and for a region, which refuses what is not clear.
+    """
+    if rule.kind in ("left", "right"):
+        best, *others = sorted(_places(people).values(), reverse=rule.kind == "right")
+        return abs(others[0] - best) if others else float("nan")
+    if rule.kind == "region" or len(people) == 1:
+        return float("nan")
+    measure = _covered if rule.kind == "largest" else _seen
+    best, second = sorted(map(measure, people), reverse=True)[:2]
+    return 1 - second / best
+
+
+def _seen(person: Person) -> float:
+    return len(person.positions)
+
+
 def _covered(person: Person) -> float:
     return sum(one.share for one in person.sightings)
 
@@ -61,13 +97,17 @@ def _first_half(people: Sequence[Person], person: Person) -> list[Sighting]:
 
 
 def _at_the_side(people: Sequence[Person], side: str) -> Person:
-    staying = [one for one in people if len(one.positions) >= PASSING * len(people[0].positions)]
-    place = {one.number: _median_x(_first_half(people, one)) for one in staying}
-    sign = 1 if side == "left" else -1
-    ranked = sorted(staying, key=lambda one: sign * place[one.number])
-    if len(ranked) > 1 and abs(place[ranked[1].number] - place[ranked[0].number]) < SAME_PLACE:
+    places = _places(people)
+    ranked = sorted(places, key=places.__getitem__, reverse=side == "right")
+    if len(ranked) > 1 and abs(places[ranked[1]] - places[ranked[0]]) < SAME_PLACE:
         raise RecordingError(f"two people sit equally far {side}: choose one in the review")
     return ranked[0]
+
+
+def _places(people: Sequence[Person]) -> dict[Person, float]:
+    """Tell where everybody sits who is not only passing, as a fraction of the picture's width."""
+    staying = [one for one in people if _seen(one) >= PASSING * _seen(people[0])]
+    return {one: _median_x(_first_half(people, one)) for one in staying}
 
 
 def _median_x(sightings: list[Sighting]) -> float:

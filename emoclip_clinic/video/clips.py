@@ -1,4 +1,7 @@
-"""Clips as datasets release them: a video, or a folder of frames that are images."""
+"""Clips as datasets release them: a video, or a folder of frames that are images.
+
+A video is decoded in a process of its own: one that crashes its decoder costs its own row.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emoclip_clinic.errors import RecordingError
-from emoclip_clinic.video.probe import timestamps
-from emoclip_clinic.video.reader import read_frames
+from emoclip_clinic.video.isolated import read_frames, timestamps
 
 __all__ = ["count_frames", "list_images", "n_missing", "read_clip", "read_image"]
 
@@ -61,6 +63,8 @@ def count_frames(path: Path) -> int:
     ------
     RecordingError
         It is missing, holds no frame, or is no video.
+    DecoderError
+        Its decoder crashed, or took too long or too much memory.
     """
     return len(list_images(path)) if path.is_dir() else len(timestamps(path))
 
@@ -84,6 +88,8 @@ def read_clip(path: Path, positions: Sequence[int]) -> list[Frame]:
     ------
     RecordingError
         A frame does not decode, or there are fewer.
+    DecoderError
+        As for `count_frames`.
     """
     wanted = sorted(set(positions))
     if path.is_dir():

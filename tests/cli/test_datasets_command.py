@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests import clip_sets
+from tests.child_processes import crash_on, linux_only
 from tests.command_line import Type
+from tests.videos import numbered_frames, write_video
 
 
 def test_a_whole_dataset_passes(cli: Type, tmp_path: Path) -> None:
@@ -44,6 +46,22 @@ def test_what_cannot_be_used_is_listed_with_its_reason(cli: Type, tmp_path: Path
     assert any(unit == "list" and name == "test of fold 2" for unit, name, _ in found)
     assert any("gaps between the numbers" in note for note in answer.json["notes"])
     assert "00004" in sheet.read_text()
+
+
+@linux_only
+def test_a_clip_that_crashes_its_decoder_is_listed(cli: Type, tmp_path: Path) -> None:
+    """And the clips after it are looked at."""
+    for name in ("a", "fatal", "z"):
+        write_video(tmp_path / f"{name}.mp4", numbered_frames(3))
+    path = tmp_path / "manifest.csv"
+    path.write_text("video,label\na.mp4,x\nfatal.mp4,x\nz.mp4,y\n")
+    with crash_on("fatal.mp4"):
+        answer = cli("datasets", "check", path, "--json")
+    assert answer.code == 3
+    assert [(row["unit"], row["reason"]) for row in answer.json["exclusions"]] == [
+        ("clip", "its decoder crashed (SIGSEGV); the next run tries again")
+    ]
+    assert answer.json["n_usable"] == 2
 
 
 def test_a_participant_in_both_splits_is_told(cli: Type, tmp_path: Path) -> None:

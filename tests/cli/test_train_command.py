@@ -22,8 +22,10 @@ from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.training.zeroshot import Sampling, embed_clip
 from emoclip_clinic.video.clips import read_clip
 from tests import clip_sets
+from tests.child_processes import crash_on, linux_only
 from tests.coloured_clips import COLOURS, TINY, write_clips
 from tests.command_line import Type
+from tests.videos import numbered_frames, write_video
 
 TRAIN = ("train", "clips/manifest.csv", "--recipe", "clips/recipe.toml", "--output", "out")
 
@@ -299,6 +301,26 @@ def test_clips_that_do_not_decode_are_listed_and_bounded(cli: Type) -> None:
     assert answer.code == 3
     row = answer.json["exclusions"][0]
     assert (row["id"], row["reason"]) == ("clip03", "frame 001.png is empty (zero bytes)")
+
+
+@linux_only
+def test_a_clip_that_crashes_its_decoder_costs_its_row(cli: Type) -> None:
+    """It counts as broken; where the crash does not come again, the clip is trained on."""
+    write_clips(Path("clips"), epochs=1)
+    write_video(Path("clips/fatal.mp4"), numbered_frames(3, 64, 64))
+    edit({"video": "fatal.mp4"}, slice(3, 4))
+    with crash_on("fatal.mp4"):
+        answer = cli(*TRAIN)
+        assert answer.code == 1
+        assert "1 of 32 clips cannot be read" in answer.err
+        answer = cli(*TRAIN, "--max-broken", 0.05, "--output", "without", "--json")
+    assert answer.code == 3
+    row = answer.json["exclusions"][0]
+    assert row["reason"] == "its decoder crashed (SIGSEGV); the next run tries again"
+    assert (answer.json["n_clips"], answer.json["n_validation"]) == (24, 7)
+    answer = cli(*TRAIN, "--json")
+    assert answer.code == 0, answer.err
+    assert (answer.json["n_clips"], answer.json["n_validation"]) == (25, 7)
 
 
 def edit(change: dict[str, object], rows: slice = slice(None)) -> None:

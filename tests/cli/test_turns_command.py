@@ -10,6 +10,10 @@ import pandas as pd
 import pypdf
 import pytest
 
+from emoclip_clinic.participant_rule import parse_rule
+from emoclip_clinic.pipeline.choosing import Choices
+from emoclip_clinic.pipeline.recording_encoder import Encoding
+from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.settings import read_settings
 from tests.command_line import Type
 from tests.small_study import PEOPLE, make_recordings
@@ -88,26 +92,57 @@ def test_check_lists_recordings_and_what_is_wrong(cli: Type, talked: Path) -> No
     assert cli("turns", "check", "--study", talked).code == 1
 
 
-def test_a_model_of_turns_predicts_from_turns(cli: Type, talked: Path, tmp_path: Path) -> None:
-    """New recordings are encoded as the model's were; without turns they are refused."""
+def fit_turns(cli: Type, talked: Path) -> Path:
+    """Fit a model to the turns of the small study; give its folder."""
     text = (talked / "study.toml").read_text()
-    own = 'protocol = "short"\nturns = "turns/{participant}.rttm"\nspeaker = ["PAR"]\n[fit]'
+    own = 'protocol = "short"\nturns = "turns/{participant}.rttm"\nspeaker = ["PAR"]\n'
+    own += "join_pauses_s = 0.2\n[fit]"
     (talked / "study.toml").write_text(text.replace("[fit]", own))
     assert cli("encode", talked / "interviews", "--study", talked).code == 0
     assert cli("fit", "--scale", "cains", "--study", talked).code in (0, 3)
-    how = json.loads((talked / "models" / "cains" / "encoding.json").read_text())
-    assert how["turns"]["speaker"] == ["PAR"]
-    new = tmp_path / "new"
+    return talked / "models" / "cains"
+
+
+def test_a_model_of_turns_predicts_from_turns(cli: Type, talked: Path, tmp_path: Path) -> None:
+    """New recordings are encoded as the model's were; without turns they are refused."""
+    model, new = fit_turns(cli, talked), tmp_path / "new"
+    assert json.loads((model / "encoding.json").read_text())["turns"]["speaker"] == ["PAR"]
     make_recordings(new / "interviews", ["Q01"])
-    words = ["predict", new / "interviews", "--model", talked / "models" / "cains"]
+    words = ["predict", new / "interviews", "--model", model]
     words += ["--study", new, "--output", new / "scores.csv"]
     answer = cli(*words)
     assert answer.code == 1
+    assert "the model was made from turns" in answer.err
     assert "not one of 1 recordings has turns" in answer.err
+    assert not (new / "scores.csv").exists()
     write_turns(new, ["Q01"])
     assert cli(*words).code == 0
     windows = used(new)[["start_s", "stop_s"]].round(6).to_numpy().tolist()
     assert windows == [[0.5, 1.0], [1.0, 1.5]]
+
+
+def test_predict_finds_turns_by_the_names_that_they_have_here(
+    cli: Type, talked: Path, tmp_path: Path
+) -> None:
+    """Other files and another speaker are the model's turns; another section is said to be one."""
+    model, new = fit_turns(cli, talked), tmp_path / "new"
+    make_recordings(new / "interviews", ["Q01"])
+    rows = ["speaker,section,start_s,stop_s", "doctor,talk,0,0.5", "patient,talk,0.5,0.9"]
+    # the model's turns were joined over such a pause, so these are
+    rows += ["patient,talk,1.1,1.5"]
+    (new / "who.csv").write_text("\n".join(rows))
+    words = ["predict", new / "interviews", "--model", model, "--study", new]
+    words += ["--output", new / "scores.csv", "--turns", "who.csv"]
+    wrong = cli(*words)
+    assert wrong.code == 1
+    assert "no speaker 'PAR'; those there are 'doctor', 'patient'" in wrong.err
+    answer = cli(*words, "--speaker", "patient")
+    assert answer.code == 0, answer.err
+    assert "sections" not in answer.err
+    assert used(new)["start_s"].round(6).tolist() == [0.5, 1.0]
+    answer = cli(*words, "--speaker", "patient", "--section", "talk")
+    assert answer.code == 0
+    assert "sections are 'talk' here, and all in the model's recordings" in answer.err
 
 
 def test_a_model_of_whole_recordings_predicts_from_whole_recordings(
@@ -124,6 +159,9 @@ def test_a_model_of_whole_recordings_predicts_from_whole_recordings(
     assert cli(*words, "--study", study, "--output", tmp_path / "scores.csv").code == 0
     for path in before.rglob("*.safetensors"):
         assert path.read_bytes() == (study / "features" / path.relative_to(before)).read_bytes()
+    answer = cli(*words, "--study", study, "--turns", "turns/{participant}.rttm")
+    assert answer.code == 1
+    assert "the model was made from whole recordings" in answer.err
 
 
 def test_the_report_says_that_turns_were_encoded(cli: Type, talked: Path) -> None:
@@ -132,8 +170,35 @@ def test_the_report_says_that_turns_were_encoded(cli: Type, talked: Path) -> Non
     assert cli("encode", talked / "interviews", "--study", talked, *words).code == 0
     for verb in ("fit", "report"):
         assert cli(verb, "--scale", "cains", "--study", talked).code in (0, 3)
-    pages = pypdf.PdfReader(talked / "reports" / "cains.pdf").pages
-    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    text = report_text(talked)
     assert "Only the participant's speech turns were encoded" in text
     assert "encode.speaker 1 encode.turns a path, not shown" in text
+    assert "encode.precision fp32" in text
     assert "PAR" not in text.split()
+
+
+def test_the_report_says_how_recordings_were_encoded(cli: Type, study: Path) -> None:
+    """As `encode` recorded it, whatever study.toml says; a photo's name may be a person's."""
+    assert cli("fit", "--scale", "cains", "--study", study).code in (0, 3)
+    record = study / "provenance" / "encode-emoclip-demo.json"
+    known = json.loads(record.read_text())
+    how = Encoding(
+        "emoclip-demo", "yunet", EncodingProtocol(), None, "", "",
+        Choices(parse_rule("anna.jpg"), "sface"), precision="bf16",
+    )  # fmt: skip
+    known["settings"] = how.settings
+    known["inputs"]["review.csv"] = "00"
+    record.write_text(json.dumps(known))
+    assert cli("report", "--scale", "cains", "--study", study).code in (0, 3)
+    text = report_text(study)
+    for sentence in (
+        "with YuNet", "a reference photo, by the face recogniser SFace", "the review counted",
+        "computed in bf16", "encode.faces yunet", "encode.participant photo",
+    ):  # fmt: skip
+        assert sentence in text, sentence
+    assert "anna" not in text
+
+
+def report_text(study: Path) -> str:
+    pages = pypdf.PdfReader(study / "reports" / "cains.pdf").pages
+    return " ".join(" ".join(page.extract_text().split()) for page in pages)

@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import pandas as pd
 import pytest
 
@@ -15,7 +16,9 @@ from emoclip_clinic.encoder import DEMO_WEIGHTS
 from emoclip_clinic.encoder.checkpoints import load_checkpoint, save_checkpoint
 from emoclip_clinic.encoder.model import VideoEncoder
 from tests import clip_sets
+from tests.child_processes import crash_on, linux_only
 from tests.command_line import Type
+from tests.videos import write_video
 
 DEMO = ("--encoder", "emoclip-demo", "--prompts", "demo", "--every-nth", 1)
 
@@ -100,6 +103,29 @@ def test_broken_clips_are_listed_and_bounded(cli: Type, faces: Path) -> None:
     row = answer.json["exclusions"][0]
     assert (row["id"], row["reason"]) == (broken.name, "frame 003.png is empty (zero bytes)")
     assert answer.json["n_clips"] == 5
+
+
+@linux_only
+def test_a_clip_that_crashes_its_decoder_is_a_row_until_it_does_not(cli: Type, faces: Path) -> None:
+    """The others are recognised; the next run reads it, though the others' vectors were kept."""
+    manifest = few(faces)
+    table = pd.read_csv(manifest)
+    folder = manifest.parent / table["video"].iloc[0]
+    pictures = [cv2.imread(str(path))[:, :, ::-1] for path in sorted(folder.iterdir())]
+    write_video(manifest.parent / "fatal.mp4", pictures, options={"crf": "10"})
+    table.loc[0, "video"] = "fatal.mp4"
+    table.to_csv(manifest, index=False)
+    words = ("zeroshot", manifest, *DEMO, "--output", "out", "--max-broken", 0.2, "--json")
+    with crash_on("fatal.mp4"):
+        answer = cli(*words)
+    assert answer.code == 3
+    assert [row["reason"] for row in answer.json["exclusions"]] == [
+        "its decoder crashed (SIGSEGV); the next run tries again"
+    ]
+    assert answer.json["n_clips"] == 5
+    answer = cli(*words)
+    assert answer.code == 0, answer.err
+    assert answer.json["n_clips"] == 6
 
 
 def test_two_results_are_compared_on_the_same_clips(cli: Type, faces: Path) -> None:

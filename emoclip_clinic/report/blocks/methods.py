@@ -65,17 +65,29 @@ def _features(context: Context) -> list[str]:
         )  # fmt: skip
     if facts.turns:
         sentences += _say(context, "turns")
+    if facts.joined_pauses_s:
+        sentences += _say(context, "pauses", seconds=number(facts.joined_pauses_s, 2))
     if facts.sections:
         sentences += _say(context, "sections", sections=facts.sections)
     if facts.face_finder:
         sentences += _say(context, "faces", finder=facts.face_finder,
                           share=None if facts.face_minimum_fraction is None
                           else percent(facts.face_minimum_fraction))  # fmt: skip
+        sentences += _participant(context)
     else:
         sentences += _say(context, "no_faces")
     sentences += _say(context, "encoder", encoder=facts.encoder, n_features=facts.n_features,
                       fingerprint=facts.encoder_fingerprint[:FINGERPRINT_DIGITS])  # fmt: skip
+    if facts.precision:
+        sentences += _say(context, "precision", precision=facts.precision)
     return [*sentences, *_say(context, "pooling", pooling=facts.pooling)]
+
+
+def _participant(context: Context) -> list[str]:
+    """Tell how the participant was told from other people in view."""
+    facts = context.data.methods
+    sentences = _say(context, f"participant.{facts.participant}") if facts.participant else []
+    return [*sentences, *(_say(context, "reviewed") if facts.reviewed else [])]
 
 
 def _ratings(context: Context) -> list[str]:
