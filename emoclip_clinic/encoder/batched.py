@@ -97,9 +97,10 @@ class BatchedEncoder:
             batch_frames or FRAMES.get(kind, FRAMES[OTHER_DEVICE]),
             batch_clips or CLIPS.get(kind, CLIPS[OTHER_DEVICE]),
         )
+        thread = threading.Thread(target=self._work.go, daemon=True)
         # the thread holds the work and not this object, so that it ends when nobody holds this
-        self._end = weakref.finalize(self, self._work.close)
-        threading.Thread(target=self._work.go, daemon=True).start()
+        self._end = weakref.finalize(self, _end, self._work, thread)
+        thread.start()
 
     @contextlib.contextmanager
     def source(self) -> Iterator[Source]:
@@ -289,6 +290,13 @@ class _Work:
             vectors = self._encoder.encode_temporal(_filled(clips, self._batch_clips))
             for order, vector, clip in zip(part, vectors, clips, strict=False):
                 order.made.set_result(Clip(vector, clip))
+
+
+def _end(work: _Work, thread: threading.Thread) -> None:
+    work.close()
+    # torch does not bear a thread that is at work when the program ends
+    if thread is not threading.current_thread():
+        thread.join()
 
 
 def _filled(batch: torch.Tensor, n: int) -> torch.Tensor:
