@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import sys
+import tempfile
 import unicodedata
 from pathlib import Path
 
@@ -133,13 +134,28 @@ def read_or_make_key(path: Path, forbidden: tuple[Path, ...] = ()) -> tuple[byte
 def _make(path: Path) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
     make_folder(path.parent)
-    # only if it is still absent: a key that another process has just made stays
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key.hex().encode() + b"\n")
-        file.flush()
-        os.fsync(handle)
+    # beside its place, so that a kill leaves a whole key or none
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(key.hex().encode() + b"\n")
+            file.flush()
+            os.fsync(handle)
+        _put(Path(name), path)
+    finally:
+        Path(name).unlink(missing_ok=True)
     return key
+
+
+def _put(key: Path, path: Path) -> None:
+    """Put a key in its place, if that is still empty: what another process just made stays."""
+    try:
+        os.link(key, path)
+    except OSError:
+        # it is there, or the drive knows no links
+        if path.exists():
+            raise
+        key.replace(path)
 
 
 def _parsed(path: Path) -> bytes:

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from emoclip_clinic.cli._app import Screen, command
-from emoclip_clinic.cli._options import DeviceOption, EncoderOption, WeightsOption
+from emoclip_clinic.cli._options import (
+    DeviceOption,
+    EncoderOption,
+    SectionOption,
+    SpeakerOption,
+    WeightsOption,
+)
 
 
 @command()
@@ -35,6 +41,15 @@ def describe(
             help="Whose face: largest, longest, left, right, or 'region x,y,w,h'.", metavar="RULE"
         ),
     ] = None,
+    turns: Annotated[
+        Path | None,
+        typer.Option(
+            help="The recording's file of speech turns: only the participant's are described.",
+            metavar="FILE",
+        ),
+    ] = None,
+    speaker: SpeakerOption = None,
+    section: SectionOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +75,9 @@ def describe(
         faces=faces,
         protocol=protocol,
         participant=participant,
+        turns=turns,
+        speaker=speaker or (),
+        sections=section or (),
         descriptions=descriptions,
         output=output,
         device=device,

@@ -155,6 +155,8 @@ def publish(folder: Path, output: Path, progress: Progress) -> None:
     """Put the finished folder in its place at once: as it is, or as one .zip."""
     if output.suffix.lower() != ".zip":
         old = output.with_name(f".{output.name}.old")
+        # what a kill has left
+        shutil.rmtree(old, ignore_errors=True)
         if output.exists():
             output.replace(old)
         folder.replace(output)

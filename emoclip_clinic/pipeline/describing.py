@@ -20,19 +20,21 @@ from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.participant_rule import ParticipantRule
 from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.choosing import plain_choices
+from emoclip_clinic.pipeline.spoken import Spoken, of_file, on_clock
 from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.report.numbers import number
 from emoclip_clinic.report.recognition import timeline, write_figure
 from emoclip_clinic.scan import safe_id
-from emoclip_clinic.segments import EncodingProtocol, plan, read_protocol
+from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, plan, read_protocol
 from emoclip_clinic.settings import EncodeSettings, Settings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 from emoclip_clinic.training.described import describe_vectors
 from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts
+from emoclip_clinic.turns import TurnChoice
 from emoclip_clinic.video.choosing import Chosen, choose
 from emoclip_clinic.video.faces import load_face_finder
-from emoclip_clinic.video.isolated import read_frames, timestamps
+from emoclip_clinic.video.isolated import Limits, read_frames, timestamps
 
 __all__ = ["EXPLORATORY", "TIMELINE", "describe"]
 
@@ -55,6 +57,9 @@ def describe(
     faces: str | None = None,
     protocol: str | None = None,
     participant: str | None = None,
+    turns: Path | None = None,
+    speaker: Sequence[str] = (),
+    sections: Sequence[str] = (),
     descriptions: str = "symptoms",
     output: Path | None = None,
     device: str = "auto",
@@ -71,6 +76,10 @@ def describe(
         Where the results go (describe/), and whose settings and own descriptions are used.
     encoder, faces, protocol, participant
         In place of what study.toml says; photos and reviews are not looked at.
+    turns
+        The recording's file of turns; the whole recording if it is not given.
+    speaker, sections
+        As for `encode`.
     descriptions
         A file of protocols/encoding/descriptions/, or its path.
     output
@@ -86,11 +95,14 @@ def describe(
     EncoderError
         The weights are missing, or have no text tower.
     SettingsError
-        The file of descriptions is wrong.
+        The file of descriptions is wrong, or a speaker is given without turns.
+    TurnsError
+        The file of turns cannot be used, or has no turn of the participant.
     """
     settings = _settings(study)
     faces = faces or settings.faces
     rule = _rule(participant or settings.participant, faces, weights)
+    spoken = _spoken(recording, settings, turns, speaker, sections)
     words_file = find_prompts(descriptions, study)
     words = read_prompts(words_file)
     name = encoder or settings.encoder
@@ -100,13 +112,14 @@ def describe(
     # before the video is decoded
     words.class_vectors(model, list(words.classes))
     how = read_protocol(protocol or settings.protocol, study)
-    made = _encoded(recording, model, faces, how, rule, weights, progress)
+    made = _encoded(recording, model, faces, how, rule, spoken, weights, progress)
     table = _timeline(made, model, words)
     path = output or study / "describe" / f"{safe_id(recording.stem)}_{words_file.stem}.csv"
     figure = path.with_suffix(".pdf")
     files.write_csv(path, table)
     write_figure(figure, timeline(table, f"{recording.stem}: {words.title}", EXPLORATORY))
-    lost = made.segments[made.segments["status"] != "used"]
+    left_out = made.segments["status"].ne("used") & made.segments["reason"].ne(OUTSIDE)
+    lost = made.segments[left_out]
     n_windows = len(made.vectors)
     return StageResult(
         stage="describe",
@@ -128,6 +141,27 @@ def _settings(study: Path) -> EncodeSettings:
     return settings.encode
 
 
+def _spoken(
+    recording: Path,
+    settings: EncodeSettings,
+    turns: Path | None,
+    speaker: Sequence[str],
+    sections: Sequence[str],
+) -> Spoken | None:
+    """Read when the participant speaks; None where the whole recording is described."""
+    if turns is None:
+        if speaker or sections:
+            raise SettingsError("a speaker or a section is asked for: give --turns with it.")
+        return None
+    choice = TurnChoice(
+        str(turns),
+        tuple(speaker) or settings.speaker,
+        tuple(sections) or settings.sections,
+        settings.join_pauses_s,
+    )
+    return of_file(turns, recording, choice)
+
+
 def _rule(participant: str, faces: str, weights: Path | None) -> ParticipantRule:
     rule = plain_choices(participant, faces, weights).rule
     if rule.kind == "photo":
@@ -144,12 +178,13 @@ def _encoded(
     faces: str,
     protocol: EncodingProtocol,
     rule: ParticipantRule,
+    spoken: Spoken | None,
     weights: Path | None,
     progress: Progress,
 ) -> RecordingFeatures:
     finder = load_face_finder(faces, store.path("yunet", weights) if faces == "yunet" else None)
     times_s = timestamps(path)
-    cut = plan(times_s, protocol)
+    cut = plan(times_s, protocol, on_clock(spoken, path, Limits()) if spoken else None)
 
     def read(positions: Sequence[int]) -> Iterator[npt.NDArray[np.uint8]]:
         return read_frames(path, cut.frames[list(positions)], times_s=times_s)

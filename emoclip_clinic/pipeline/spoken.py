@@ -24,6 +24,7 @@ __all__ = [
     "UNUSABLE",
     "Spoken",
     "TurnFiles",
+    "of_file",
     "on_clock",
     "turn_choice",
     "with_turns",
@@ -263,6 +264,26 @@ def with_turns(usable: pd.DataFrame, files: TurnFiles | None) -> list[dict[Hasha
     """Give the rows of recordings.csv, each with its turns: None where none are asked for."""
     turns = files.spoken() if files else {}
     return [row | {"turns": turns.get(row["recording"])} for row in usable.to_dict("records")]
+
+
+def of_file(path: Path, recording: Path, choice: TurnChoice) -> Spoken:
+    """Read the turns of one recording from a file; of several in it, by the recording's file name.
+
+    Raises
+    ------
+    TurnsError
+        The file cannot be used, or has no turn of the participant.
+    """
+    turns = read(path)
+    several = len({turn.recording for turn in turns}) > 1
+    names = (recording.name, recording.stem)
+    try:
+        own = [turn for turn in turns if not several or turn.recording in names]
+        if not own:
+            raise TurnsError(f"it has turns of several recordings, and none of {recording.stem!r}.")
+        return Spoken(path.name, stretches(own, choice))
+    except TurnsError as error:
+        raise TurnsError(f"{path.name}: {error}") from error
 
 
 def on_clock(spoken: Spoken, path: Path, limits: Limits) -> list[Stretch]:

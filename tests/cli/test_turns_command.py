@@ -199,6 +199,31 @@ def test_the_report_says_how_recordings_were_encoded(cli: Type, study: Path) -> 
     assert "anna" not in text
 
 
+def test_describe_takes_the_turns_that_encode_takes(cli: Type, talked: Path) -> None:
+    """The same windows; the speaker is asked for, and a name without a file is refused."""
+    recording = talked / "interviews" / "P01" / "interview.mp4"
+    turns = talked / "turns" / "P01.rttm"
+    words = ["describe", recording, "--study", talked, "--protocol", "short"]
+    assert cli(*words, "--speaker", "PAR").code == 1
+    answer = cli(*words, "--turns", turns)
+    assert answer.code == 1
+    assert "P01.rttm: it has several speakers, 'INT', 'PAR'" in answer.err
+    answer = cli(*words, "--turns", turns, "--speaker", "PAR", "--output", "words.csv")
+    assert answer.code == 0, answer.err
+    table = pd.read_csv("words.csv")
+    known = table[table["similarity"].notna()]
+    shown = known[["start_s", "stop_s"]].drop_duplicates().round(6).to_numpy().tolist()
+    assert shown == [[0.5, 1.0], [1.0, 1.5]]
+    others = table.loc[table["similarity"].isna(), "note"]
+    assert set(others) == {"outside the participant's turns"}
+    both = turns.read_text() + "\n" + (talked / "turns" / "P02.rttm").read_text()
+    turns.write_text(both)
+    answer = cli(*words, "--turns", turns, "--speaker", "PAR")
+    assert "turns of several recordings, and none of 'interview'" in answer.err
+    turns.write_text(both.replace("SPEAKER P01", "SPEAKER interview"))
+    assert cli(*words, "--turns", turns, "--speaker", "PAR").code == 0
+
+
 def report_text(study: Path) -> str:
     pages = pypdf.PdfReader(study / "reports" / "cains.pdf").pages
     return " ".join(" ".join(page.extract_text().split()) for page in pages)
