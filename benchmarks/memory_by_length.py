@@ -150,7 +150,7 @@ def encode(job: Job) -> dict[str, Any]:
     return {
         "peak_bytes": all_of_it.peak_bytes,
         "encoding_bytes": encoding_only.peak_bytes,
-        "sampled_frames": int(made.segments["n_frames"].sum()),
+        "rate_hz": round(job.rate_hz, 3),
         "windows_used": int(used.sum()),
         "seconds": round(seconds, 1),
     }
