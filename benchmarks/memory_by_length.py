@@ -89,8 +89,12 @@ def family() -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
+    own, process = Path("/proc/self/cmdline"), Path(f"/proc/{pid}")
     try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        # a child that is about to start its program still has this process's memory
+        if pid != os.getpid() and (process / "cmdline").read_bytes() == own.read_bytes():
+            return 0
+        pages = (process / "statm").read_text().split()[1]
     except OSError:
         # it has just ended
         return 0
