@@ -89,8 +89,12 @@ def family() -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
+    own, process = Path("/proc/self/cmdline"), Path(f"/proc/{pid}")
     try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        # a child that is about to start its program still has this process's memory
+        if pid != os.getpid() and (process / "cmdline").read_bytes() == own.read_bytes():
+            return 0
+        pages = (process / "statm").read_text().split()[1]
     except OSError:
         # it has just ended
         return 0
@@ -150,7 +154,7 @@ def encode(job: Job) -> dict[str, Any]:
     return {
         "peak_bytes": all_of_it.peak_bytes,
         "encoding_bytes": encoding_only.peak_bytes,
-        "sampled_frames": int(made.segments["n_frames"].sum()),
+        "rate_hz": round(job.rate_hz, 3),
         "windows_used": int(used.sum()),
         "seconds": round(seconds, 1),
     }

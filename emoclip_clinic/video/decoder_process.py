@@ -19,8 +19,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError
 from emoclip_clinic.video import container
 from emoclip_clinic.video.lead import lead_s
@@ -71,10 +69,8 @@ class _Server:
             self._say(Message("times", {}, timestamps(path, order.facts["n_frames"])))
         elif kind == "lead":
             self._say(Message("lead", {"lead_s": lead_s(path)}))
-        elif order.array is not None:
-            known = order.facts["times_s"]
-            times_s = None if known is None else np.array(known)
-            for frame in read_frames(path, order.array, times_s=times_s):
+        else:
+            for frame in read_frames(path, order.facts["indices"], times_s=order.array):
                 self._say(Message("frame", {}, frame))
 
     def pulse(self) -> None:
