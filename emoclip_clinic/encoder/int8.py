@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import torch
 from open_clip.transformer import VisionTransformer
 
 from emoclip_clinic.errors import EncoderError
 
-__all__ = ["LEAST_COSINE", "Int8Tower", "require"]
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+__all__ = ["LEAST_COSINE", "Int8Tower", "require", "session_of"]
 
 LEAST_COSINE = 0.995
 """Of a frame's vector to that of fp32; below it the weights are not for int8."""
@@ -76,19 +80,9 @@ class Int8Tower:
 
     def __init__(self, tower: VisionTransformer) -> None:
         require(str(tower.proj.device))
-        import onnxruntime
-
         from emoclip_clinic.encoder.int8_graph import image_tower
 
-        # nothing leaves the machine: packages for Windows trace what they do
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        # the threads share out frames instead
-        options.intra_op_num_threads = 1
-        # older processors would saturate where they add products of 8 bits
-        options.add_session_config_entry("session.x64quantprecision", "1")
-        model, providers = image_tower(tower), ["CPUExecutionProvider"]
-        self._session = onnxruntime.InferenceSession(model, options, providers=providers)
+        self._session = session_of(image_tower(tower))
         self._exact: VisionTransformer | None = tower
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
@@ -111,6 +105,20 @@ class Int8Tower:
     def _one(self, frame: torch.Tensor) -> torch.Tensor:
         feed = {self._session.get_inputs()[0].name: frame[None].numpy()}
         return torch.from_numpy(self._session.run(None, feed)[0])
+
+
+def session_of(model: bytes) -> InferenceSession:
+    """Make ready to run an ONNX model, one thread a run."""
+    import onnxruntime
+
+    # nothing leaves the machine: packages for Windows trace what they do
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    # the threads share out frames instead
+    options.intra_op_num_threads = 1
+    # older processors would saturate where they add products of 8 bits
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _compare(vectors: torch.Tensor, exact: torch.Tensor) -> None:

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from open_clip.transformer import VisionTransformer
 from torch import nn
 
-__all__ = ["image_tower"]
+__all__ = ["Graph", "image_tower", "product"]
 
 MICROSOFT = "com.microsoft"
 """ONNX Runtime's own operators."""
@@ -32,7 +32,7 @@ QUICK_GELU = 1.702
 
 def image_tower(tower: VisionTransformer) -> bytes:
     """Write an image tower as an ONNX model: a frame (1, 3, size, size) to its vector (1, dim)."""
-    graph = _Graph()
+    graph = Graph()
     stream, update, bias = _tokens(graph, tower)
     blocks = list(tower.transformer.resblocks)
     for block in blocks:
@@ -51,7 +51,7 @@ def image_tower(tower: VisionTransformer) -> bytes:
     return graph.model([1, 3, *tower.image_size], vector, [1, tower.output_dim])
 
 
-class _Graph:
+class Graph:
     """Nodes and constants, in the order in which they are computed."""
 
     frame = "frame"
@@ -91,14 +91,14 @@ class _Graph:
         return bytes(model.SerializeToString())
 
 
-def _tokens(graph: _Graph, tower: VisionTransformer) -> tuple[str, str, str]:
+def _tokens(graph: Graph, tower: VisionTransformer) -> tuple[str, str, str]:
     """Embed the class and the patches: the stream (tokens, width), no update and no bias."""
     high, wide = tower.grid_size
     size = tower.patch_size[0]
     cut = graph.constant(np.array([3, high, size, wide, size]))
     patches = graph.add("Transpose", graph.add("Reshape", graph.frame, cut), perm=[1, 3, 0, 2, 4])
     patches = graph.add("Reshape", patches, graph.constant(np.array([high * wide, -1])))
-    embedded = _product(graph, patches, _array(tower.conv1.weight.flatten(1)))
+    embedded = product(graph, patches, _array(tower.conv1.weight.flatten(1)))
     first = graph.constant(_array(tower.class_embedding)[None])
     tokens = graph.add("Concat", first, embedded, axis=0)
     places = _array(tower.positional_embedding)
@@ -107,7 +107,7 @@ def _tokens(graph: _Graph, tower: VisionTransformer) -> tuple[str, str, str]:
 
 
 def _normal(
-    graph: _Graph, norm: nn.LayerNorm, stream: str, update: str, bias: str
+    graph: Graph, norm: nn.LayerNorm, stream: str, update: str, bias: str
 ) -> tuple[str, str]:
     """Add an update and its bias to the stream; give the sum's norm, and the sum."""
     scale, shift = graph.constant(_array(norm.weight)), graph.constant(_array(norm.bias))
@@ -119,10 +119,10 @@ def _normal(
     return normal, total
 
 
-def _attention(graph: _Graph, attention: nn.MultiheadAttention, x: str) -> str:
+def _attention(graph: Graph, attention: nn.MultiheadAttention, x: str) -> str:
     """Mix the tokens' values, without the projection after it: (tokens, width) to the same."""
     batch = graph.constant(np.array([0]))
-    products = graph.add("Unsqueeze", _product(graph, x, _array(attention.in_proj_weight)), batch)
+    products = graph.add("Unsqueeze", product(graph, x, _array(attention.in_proj_weight)), batch)
     inputs = (
         *graph.add_several(3, "Split", products, axis=-1),
         graph.constant(_array(attention.in_proj_bias)),
@@ -132,16 +132,16 @@ def _attention(graph: _Graph, attention: nn.MultiheadAttention, x: str) -> str:
     return graph.add("Squeeze", mixed, batch)
 
 
-def _first(graph: _Graph, x: str) -> str:
+def _first(graph: Graph, x: str) -> str:
     return graph.add("Gather", x, graph.constant(np.array([0])), axis=0)
 
 
-def _linear(graph: _Graph, layer: nn.Linear, x: str) -> tuple[str, str]:
+def _linear(graph: Graph, layer: nn.Linear, x: str) -> tuple[str, str]:
     """Give the product with a layer's weights, and the bias that is still to be added."""
-    return _product(graph, x, _array(layer.weight)), graph.constant(_array(layer.bias))
+    return product(graph, x, _array(layer.weight)), graph.constant(_array(layer.bias))
 
 
-def _product(graph: _Graph, x: str, weight: npt.NDArray[np.float32]) -> str:
+def product(graph: Graph, x: str, weight: npt.NDArray[np.float32]) -> str:
     """Multiply rows (rows, k) with weights (n, k), both rounded to 8 bits: (rows, n)."""
     channel_scale = np.maximum(np.abs(weight).max(axis=1), TINY) / LARGEST
     rounded = np.rint(weight / channel_scale[:, None]).astype(np.int8)
@@ -153,7 +153,7 @@ def _product(graph: _Graph, x: str, weight: npt.NDArray[np.float32]) -> str:
     return graph.add("Mul", product, row_scale)
 
 
-def _row_scale(graph: _Graph, x: str) -> str:
+def _row_scale(graph: Graph, x: str) -> str:
     """Give what the 8-bit numbers of each row are multiples of: (rows, n) to (rows, 1)."""
     largest = graph.add("ReduceMax", graph.add("Abs", x), axes=[-1], keepdims=1)
     largest = graph.add("Max", largest, graph.constant(TINY))

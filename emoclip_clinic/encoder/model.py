@@ -164,7 +164,7 @@ class VideoEncoder(nn.Module):
 
     @cached_property
     def _int8(self) -> Int8Tower:
-        return Int8Tower(self.backbone.visual)  # type: ignore[arg-type]
+        return Int8Tower(self.backbone.visual)
 
     def encode_temporal(self, features: torch.Tensor) -> torch.Tensor:
         """Embed clips of frame embeddings: float32 (batch, time, dim) to (batch, dim).
