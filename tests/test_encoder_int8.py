@@ -9,10 +9,12 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from onnx import numpy_helper
 from reference import fill_script, filled, tiny_architecture
 from typer.testing import CliRunner
 
@@ -21,7 +23,7 @@ from emoclip_clinic import features
 from emoclip_clinic.cli import app
 from emoclip_clinic.demo.encoder import HELD_OUT, draw_clip
 from emoclip_clinic.encoder import int8, load_encoder, require_precision
-from emoclip_clinic.encoder.int8_graph import Graph, product
+from emoclip_clinic.encoder.int8_graph import Graph, image_tower, product
 from emoclip_clinic.encoder.model import REFERENCE, VideoEncoder
 from emoclip_clinic.errors import ClinicError, EncoderError
 from tests.real_faces import real_faces
@@ -76,7 +78,7 @@ def test_real_faces_keep_their_directions(shared: Path, name: str) -> None:
         if tiny
         else load_encoder(name, device="cpu")
     )
-    clip = encoder.preprocess(real_faces(shared, encoder.image_size))[None]
+    clip = encoder.preprocess(real_faces(shared, encoder.image_size, 4))[None]
     exact, rounded = in_fp32_and_int8(encoder, clip)
     assert min(cosine(*both) for both in zip(rounded, exact, strict=True)) >= LEAST
 
@@ -126,13 +128,23 @@ def test_a_frame_is_encoded_the_same_on_any_number_of_threads(demo: VideoEncoder
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_sums_of_the_largest_products_are_exact(sign: int) -> None:
-    """3072 times 127 x 127 is what it is: nothing saturates on the way."""
+    """3072 of them are what they are: nothing saturates on the way."""
     graph = Graph()
     result = product(graph, graph.frame, np.full((4, 3072), sign, np.float32))
     session = int8.session_of(graph.model([2, 3072], result, [2, 4]))
     rows = np.stack([np.ones(3072), np.full(3072, -2.0)]).astype(np.float32)
     (found,) = session.run(None, {graph.frame: rows})
     np.testing.assert_allclose(found, sign * 3072 * np.array([[1.0] * 4, [-2.0] * 4]), rtol=1e-6)
+
+
+def test_two_products_fit_in_16_bits(demo: VideoEncoder) -> None:
+    """Processors without VNNI add two of them so, and saturate: no weight may be too large."""
+    model = onnx.load_from_string(image_tower(demo.backbone.visual))  # type: ignore[arg-type]
+    constants = [numpy_helper.to_array(one) for one in model.graph.initializer]
+    weights = [one.astype(int) for one in constants if one.dtype == np.int8]
+    # qkv, out, fc and proj of each layer, and the patches
+    assert len(weights) == 4 * demo.architecture.vision_layers + 1
+    assert all(2 * 255 * np.abs(one).max() <= np.iinfo(np.int16).max for one in weights)
 
 
 def test_rows_are_rounded_each_by_its_own_scale() -> None:
@@ -144,7 +156,7 @@ def test_rows_are_rounded_each_by_its_own_scale() -> None:
     session = int8.session_of(graph.model([3, 64], product(graph, graph.frame, weight), [3, 32]))
     (found,) = session.run(None, {graph.frame: rows})
     exact = rows.astype(float) @ weight.T
-    # half a step of 127 in 64 products of unit size
+    # steps of 1/64 and 1/127 of the largest, in 64 products of unit size
     assert np.abs(found - exact)[0].max() < 0.5
     assert np.abs(found - exact)[1].max() < 0.5e6
     assert (found[2] == 0).all()

@@ -116,8 +116,6 @@ def session_of(model: bytes) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     # the threads share out frames instead
     options.intra_op_num_threads = 1
-    # older processors would saturate where they add products of 8 bits
-    options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

@@ -1,8 +1,9 @@
 """CLIP's image tower as an ONNX graph of one frame, with its matrix products in 8 bits.
 
-Weights are rounded to int8 with a scale an output channel, activations with a scale a row (a token
-of the frame) that is found as they are made: nothing is calibrated, and an outlying token costs
-the others nothing. Sums are exact; norms, softmax, GELU and the stream of residuals are fp32.
+Weights are rounded to 7 bits with a scale an output channel, activations to 8 with a scale a row (a
+token of the frame) that is found as they are made: nothing is calibrated, and an outlying token
+costs the others nothing. Sums are exact on every processor; norms, softmax, GELU and the stream of
+residuals are fp32.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ __all__ = ["Graph", "image_tower", "product"]
 MICROSOFT = "com.microsoft"
 """ONNX Runtime's own operators."""
 LARGEST = np.float32(127)
-"""What the largest weight of a channel, and the largest activation of a row, are rounded to."""
+"""What the largest activation of a row is rounded to."""
 ZERO = np.uint8(128)
-"""Stands for 0: the products take activations without and weights with a sign."""
+"""Stands for an activation of 0: the products take activations without and weights with a sign."""
+LARGEST_WEIGHT = np.float32(64)
+"""What the largest weight of a channel is rounded to. Processors without VNNI add two products in
+16 bits, and saturate: 2 x 255 x 64 = 32,640 is the most that fits."""
 TINY = np.float32(1e-30)
 """A row of zeros has a scale too."""
 QUICK_GELU = 1.702
@@ -142,8 +146,8 @@ def _linear(graph: Graph, layer: nn.Linear, x: str) -> tuple[str, str]:
 
 
 def product(graph: Graph, x: str, weight: npt.NDArray[np.float32]) -> str:
-    """Multiply rows (rows, k) with weights (n, k), both rounded to 8 bits: (rows, n)."""
-    channel_scale = np.maximum(np.abs(weight).max(axis=1), TINY) / LARGEST
+    """Multiply rows (rows, k) with weights (n, k), both rounded: (rows, n)."""
+    channel_scale = np.maximum(np.abs(weight).max(axis=1), TINY) / LARGEST_WEIGHT
     rounded = np.rint(weight / channel_scale[:, None]).astype(np.int8)
     row_scale = _row_scale(graph, x)
     one, zero = graph.constant(np.float32(1)), graph.constant(ZERO)
