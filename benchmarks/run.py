@@ -39,6 +39,25 @@ CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
         "EmoCLIP (ViT-B/32, fp32) on the CPU (frames a second)",
         lambda r: f"{r['frames_per_second']:.1f}",
     ),
+    "int8_speed": (
+        "The image tower in int8 over fp32 on the CPU; lowest cosine of real faces' vectors",
+        lambda r: (
+            f"{r['tower_ratio']:.1f} times as fast; "
+            + (
+                f"{min(o['frames'] for o in r['least_cosine'].values()):.4f}"
+                if "least_cosine" in r
+                else "not measured"
+            )
+        ),
+    ),
+    "int8_predictions": (
+        "Demonstration fitted in int8 and in fp32: mean and largest change of an out-of-fold "
+        "prediction, of Pearson's r",
+        lambda r: (
+            f"{r['mean_change_sd']:.3f} and {r['largest_change_sd']:.2f} SD of the score; "
+            f"{r['mean_change_of_r']:.3f} and {r['largest_change_of_r']:.2f}"
+        ),
+    ),
     "end_to_end": (
         "720p to features on the CPU, over the slower of decoding and encoder alone: small "
         "encoder, full-size towers; what a process for decoding costs a short recording",

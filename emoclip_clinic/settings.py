@@ -71,7 +71,8 @@ class EncodeSettings:
     """Turns of the participant with a pause of up to so many seconds between them are one, and what
     is seen in the pause is encoded; 0: none are joined."""
     precision: str = "fp32"
-    """Of the encoder's arithmetic: fp32, or bf16 or fp16, which are faster on a GPU."""
+    """Of the encoder's arithmetic: fp32; bf16 or fp16, which are faster on a GPU; or int8, which is
+    faster on a CPU."""
     decoder_memory_mb: int = 4096
     """Memory that decoding a recording may take, MB; kept to on Linux."""
     decoder_wait_s: int = 60
@@ -249,7 +250,7 @@ def _problems(settings: Settings) -> list[str]:
     words = {
         "fit: cv": (fit.cv, ("repeated", "lopo", "loso")),
         "encode: faces": (encode.faces, ("yunet", "haar", "none")),
-        "encode: precision": (encode.precision, ("fp32", "bf16", "fp16")),
+        "encode: precision": (encode.precision, ("fp32", "bf16", "fp16", "int8")),
         "ratings: duplicates": (settings.ratings.duplicates, ("error", "first", "last", "mean")),
         "ratings: consensus": (_without_name(settings.ratings.consensus), ("mean", "rater:NAME")),
     }

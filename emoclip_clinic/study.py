@@ -29,8 +29,8 @@ SETTINGS_FILE = "study.toml"
 # a file changed this recently could change again within the clock's tick: its hash is not kept
 SETTLED_S = 2.0
 LIBRARIES = (
-    "av", "decord", "numpy", "open_clip_torch", "opencv-python-headless", "openpyxl", "pandas",
-    "pingouin", "pyreadstat", "reportlab", "scikit-learn", "scipy", "skops", "torch",
+    "av", "decord", "numpy", "onnxruntime", "open_clip_torch", "opencv-python-headless", "openpyxl",
+    "pandas", "pingouin", "pyreadstat", "reportlab", "scikit-learn", "scipy", "skops", "torch",
 )  # fmt: skip
 
 

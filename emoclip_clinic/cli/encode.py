@@ -53,7 +53,10 @@ def encode(
     ] = "auto",
     precision: Annotated[
         str | None,
-        typer.Option(help="fp32, or bf16 or fp16, which are faster on a GPU.", metavar="NAME"),
+        typer.Option(
+            help="fp32; bf16 or fp16, faster on a GPU; int8, faster on a CPU (extra 'int8').",
+            metavar="NAME",
+        ),
     ] = None,
     weights: WeightsOption = None,
     frames: Annotated[

@@ -12,7 +12,9 @@ from emoclip_clinic.resources import close_matches
 if TYPE_CHECKING:
     from emoclip_clinic.encoder.model import VideoEncoder
 
-__all__ = ["DEMO_WEIGHTS", "ENCODERS", "checkpoint_path", "devices", "load_encoder"]
+__all__ = [
+    "DEMO_WEIGHTS", "ENCODERS", "checkpoint_path", "devices", "load_encoder", "require_precision",
+]  # fmt: skip
 
 ENCODERS = ("emoclip", "clip-mean", "emoclip-demo")
 """EmoCLIP's reference weights; CLIP on frames, averaged; the demonstration's small EmoCLIP."""
@@ -38,28 +40,45 @@ def load_encoder(
     device
         "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
     precision
-        Of its arithmetic: "fp32", "bf16" or "fp16".
+        Of its arithmetic: "fp32", "bf16" or "fp16", or "int8" on a CPU.
 
     Raises
     ------
     EncoderError
         The weights are missing (the message has the command to run), damaged or of another
-        architecture, or there is no such device or precision. No layer is ever left untrained.
+        architecture, or there is no such device or precision here. No layer is ever left untrained.
     """
     # torch is imported where an encoder is needed, not where its name is
     from emoclip_clinic.encoder import checkpoints
-    from emoclip_clinic.encoder.model import PRECISIONS
 
+    require_precision(precision, device)
     name = str(name_or_path)
     path = checkpoint_path(name, weights_dir)
     model = (
         checkpoints.load_clip(path) if name == "clip-mean" else checkpoints.load_checkpoint(path)
     )
-    if precision not in PRECISIONS:
-        raise EncoderError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}.")
     model.precision = precision
     model.name = name if name in ENCODERS else f"{path.stem}-{model.fingerprint[:8]}"
     return checkpoints.to_device(model, device)
+
+
+def require_precision(precision: str, device: str) -> None:
+    """Check that this machine can encode in a precision on a device, as `load_encoder` takes them.
+
+    Raises
+    ------
+    EncoderError
+        There is no such precision, or it is "int8" and the device is a GPU or its libraries are
+        not those of the extra "int8".
+    """
+    from emoclip_clinic.encoder import int8
+    from emoclip_clinic.encoder.checkpoints import chosen_device
+    from emoclip_clinic.encoder.model import PRECISIONS
+
+    if precision not in PRECISIONS:
+        raise EncoderError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}.")
+    if precision == "int8":
+        int8.require(chosen_device(device))
 
 
 def checkpoint_path(name_or_path: str | Path, weights_dir: str | Path | None = None) -> Path:

@@ -25,6 +25,7 @@ from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.files import atomic_path, sha256_file
 
 __all__ = [
+    "chosen_device",
     "convert",
     "fingerprint",
     "import_checkpoint",
@@ -181,15 +182,21 @@ def to_device(model: VideoEncoder, device: str) -> VideoEncoder:
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
-        return model.to(chosen)
+        return model.to(chosen_device(device))
     except (RuntimeError, AssertionError) as error:
         first = str(error).splitlines()[0]
         raise EncoderError(
             f"there is no device {device!r} here ({first[:200]}); allowed: auto, cpu, or one of "
             "those that 'emoclip-clinic doctor' lists."
         ) from error
+
+
+def chosen_device(device: str) -> str:
+    """Give the device that "auto" stands for here: a GPU if there is one."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def fingerprint(model: VideoEncoder) -> str:

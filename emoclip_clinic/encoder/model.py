@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,21 @@ from torch import nn
 from torch.nn import functional
 
 from emoclip_clinic.encoder.architecture import REFERENCE, Architecture
+from emoclip_clinic.encoder.int8 import Int8Tower
 from emoclip_clinic.encoder.preprocess import preprocess
 from emoclip_clinic.encoder.temporal import TemporalLayers
 from emoclip_clinic.errors import EncoderError
 
 __all__ = ["PRECISIONS", "REFERENCE", "Architecture", "VideoEncoder"]
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""Of the arithmetic on frames and clips; fp32 is the definition."""
+PRECISIONS = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": torch.float32,
+}
+"""Of the arithmetic on frames and clips, with its type; fp32 is the definition. In int8 the image
+tower's products are in 8 bits, and all else is fp32."""
 
 
 class _ImageOnly(nn.Module):
@@ -92,7 +100,9 @@ class VideoEncoder(nn.Module):
         What the checkpoint's file says of itself: where the weights come from.
     precision
         Of the arithmetic on frames and clips, one of `PRECISIONS`; weights and embeddings are fp32
-        always. In bf16 and fp16 an embedding's cosine to that of fp32 is 0.9995 or more.
+        always. In bf16 and fp16 an embedding's cosine to that of fp32 is 0.9995 or more. int8 is
+        for a CPU and for encoding only: no gradient flows, and the weights are those of its first
+        use.
     """
 
     def __init__(self, architecture: Architecture = REFERENCE) -> None:
@@ -148,8 +158,13 @@ class VideoEncoder(nn.Module):
                 f"{size}), as `preprocess` gives them"
             )
         with self._arithmetic():
-            result: torch.Tensor = self.backbone.visual(frames.to(self.device))  # type: ignore[operator]
+            tower = self._int8 if self.precision == "int8" else self.backbone.visual
+            result: torch.Tensor = tower(frames.to(self.device))  # type: ignore[operator]
         return self._exact(result)
+
+    @cached_property
+    def _int8(self) -> Int8Tower:
+        return Int8Tower(self.backbone.visual)
 
     def encode_temporal(self, features: torch.Tensor) -> torch.Tensor:
         """Embed clips of frame embeddings: float32 (batch, time, dim) to (batch, dim).
@@ -178,13 +193,13 @@ class VideoEncoder(nn.Module):
         return self._exact(result)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
-        if self.precision == "fp32":
+        if PRECISIONS[self.precision] == torch.float32:
             # whoever trains may have chosen another
             return nullcontext()
         return torch.autocast(self.device.type, PRECISIONS[self.precision])
 
     def _exact(self, vectors: torch.Tensor) -> torch.Tensor:
-        return vectors if self.precision == "fp32" else vectors.float()
+        return vectors if PRECISIONS[self.precision] == torch.float32 else vectors.float()
 
     def encode_video(self, clips: torch.Tensor) -> torch.Tensor:
         """Embed preprocessed clips: float32 (batch, time, 3, size, size) to (batch, dim)."""

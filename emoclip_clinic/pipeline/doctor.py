@@ -15,7 +15,10 @@ from emoclip_clinic.study import LIBRARIES
 __all__ = ["Check", "examine"]
 
 OK, MISSING, WRONG = "ok", "missing", "wrong"
-OPTIONAL = {"decord": "PyAV reads all frames instead"}
+OPTIONAL = {
+    "decord": "PyAV reads all frames instead",
+    "onnxruntime": "no '--precision int8': python -m pip install 'emoclip-clinic[int8]'",
+}
 
 
 @dataclass(frozen=True)

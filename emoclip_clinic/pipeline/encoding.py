@@ -12,7 +12,7 @@ import pandas as pd
 
 from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
-from emoclip_clinic.encoder import ENCODERS, checkpoint_path, devices
+from emoclip_clinic.encoder import ENCODERS, checkpoint_path, devices, require_precision
 from emoclip_clinic.errors import EncoderError, StudyError
 from emoclip_clinic.features import QUALITY_COLUMNS
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
@@ -81,7 +81,7 @@ def encode(
     device
         "auto", "cpu", "cuda" (every GPU) or "cuda:N"; several with commas between.
     precision
-        "fp32", "bf16" or "fp16", in place of what study.toml says.
+        "fp32", "bf16", "fp16" or "int8", in place of what study.toml says.
     weights
         Folder of weights.
     keep_frames
@@ -98,7 +98,8 @@ def encode(
     RecordingError
         There is no recording in `folder`.
     EncoderError
-        Weights are missing or damaged, or differ on a worker; the message says what to do.
+        Weights are missing or damaged, or differ on a worker, or the precision is not to be had
+        here; the message says what to do.
     StudyError
         A worker does not see a recording, or review.csv is wrong.
     TurnsError
@@ -111,6 +112,9 @@ def encode(
         precision=precision or settings.precision,
         frames=settings.frames if keep_frames is None else keep_frames,
     )
+    # before anything is decoded
+    for one in devices(device):
+        require_precision(encoding.precision, one)
     choice = turn_choice(settings, turns, speaker, sections)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)

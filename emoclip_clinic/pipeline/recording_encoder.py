@@ -64,7 +64,7 @@ class Encoding:
     limits: Limits = field(default_factory=Limits)
     """What reading a recording may take."""
     precision: str = "fp32"
-    """Of the encoder's arithmetic: fp32, bf16 or fp16."""
+    """Of the encoder's arithmetic: fp32, bf16, fp16 or int8."""
     frames: bool = False
     """Whether the embeddings of frames are kept, beside all else, which they do not change."""
 
