@@ -189,8 +189,10 @@ def test_a_process_that_is_killed_is_an_error_that_says_what_to_do() -> None:
 def test_ctrl_c_ends_the_processes(tmp_path: Path) -> None:
     """Stopped while a job is under way, which would never end by itself."""
     file = tmp_path / "begun"
+    # a shell that runs the tests in the background has Ctrl-C ignored
     script = (
-        "import sys; from pathlib import Path; from emoclip_clinic.cluster import on_cores; "
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from pathlib import Path; from emoclip_clinic.cluster import on_cores; "
         "from tests.test_cluster import Stalls; "
         "list(on_cores(2)(Stalls(abs, 1, Path(sys.argv[1])), range(4)))"
     )
