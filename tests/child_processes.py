@@ -48,9 +48,9 @@ def crash_on(name: str) -> Iterator[None]:
     """Have the decoder crash, as by a fault in a codec, over each file of this name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoder, "PROGRAM", CRASH.format(name=name))
-        isolated._close_all()
+        isolated.close_all()
         yield
-        isolated._close_all()
+        isolated.close_all()
 
 
 def _command(pid: int) -> bytes:

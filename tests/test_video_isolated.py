@@ -29,9 +29,9 @@ MANY = numbered_frames(120, 240, 320)
 @pytest.fixture(autouse=True)
 def no_decoder_yet() -> Iterator[None]:
     """Begin each test without a decoder, and leave none."""
-    isolated._close_all()
+    isolated.close_all()
     yield
-    isolated._close_all()
+    isolated.close_all()
 
 
 def recordings(folder: Path) -> list[Path]:
