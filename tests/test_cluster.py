@@ -146,6 +146,12 @@ def test_results_come_in_order_from_two_processes_of_one_thread(run: Runner) -> 
     assert list(run(squared, [])) == []
 
 
+def test_a_function_of_a_notebook_is_sent_by_value(run: Runner) -> None:
+    """The other processes cannot import it."""
+    beyond = 40
+    assert list(run(lambda job: job + beyond, [1, 2])) == [41, 42]
+
+
 @pytest.mark.parametrize("error", [TooFewError("3; allowed: 4 or more."), TimeoutError("late")])
 def test_what_a_job_raises_arrives_as_it_is(run: Runner, error: Exception) -> None:
     """Its type and its words; a job's own TimeoutError is not taken for the cluster's."""

@@ -99,26 +99,46 @@ def test_batches_are_full_across_recordings() -> None:
     assert sizes == [8, 8]
 
 
-def test_what_goes_wrong_is_told_to_everybody_who_waits() -> None:
-    """The encoder fails, or is closed: nobody waits without end, also who comes later."""
+def broken(part: str) -> VideoEncoder:
+    """Give an encoder whose image tower, or temporal layers, raise an error."""
 
     class Broken(torch.nn.Module):
-        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
             raise RuntimeError("no more")
 
-    broken = load_encoder("emoclip-demo", device="cpu")
-    broken.backbone.visual = Broken()
-    for close in (False, True):
-        batched = BatchedEncoder(DEMO if close else broken)
-        with batched.source() as source:
-            one = source.clip([source.frame(frame) for frame in noise(1, 3, 128)])
-            if close:
-                batched.close()
-        error, words = (EncoderError, "was closed") if close else (RuntimeError, "no more")
-        with pytest.raises(error, match=words):
-            one.result()
-        with batched.source() as source, pytest.raises(error, match=words):
-            source.frame(noise(1, 1, 128)[0])
+    encoder = load_encoder("emoclip-demo", device="cpu")
+    place = encoder.backbone if part == "visual" else encoder
+    setattr(place, part, Broken())
+    return encoder
+
+
+def ask(batched: BatchedEncoder) -> None:
+    """Have two clips embedded, and wait for each."""
+    for one in clips(batched, noise(1, 4, 128), 2):
+        assert one
+
+
+@pytest.mark.parametrize("part", ["visual", "temporal"])
+def test_an_encoder_that_fails_is_told_to_everybody_who_waits(part: str) -> None:
+    """Also of the clip that it was at work on: nobody waits without end, nor who comes later."""
+    with BatchedEncoder(broken(part), batch_frames=2) as batched, ThreadPoolExecutor(3) as pool:
+        for one in [pool.submit(ask, batched) for _ in range(3)]:
+            with pytest.raises(RuntimeError, match="no more"):
+                one.result(60)
+        with pytest.raises(RuntimeError, match="no more"):
+            ask(batched)
+
+
+def test_whoever_waits_when_it_is_closed_is_told() -> None:
+    """Ctrl-C ends the others at once."""
+    batched = BatchedEncoder(DEMO)
+    with batched.source() as source:
+        one = source.clip([source.frame(frame) for frame in noise(1, 3, 128)])
+        batched.close()
+    with pytest.raises(EncoderError, match="was closed"):
+        one.result()
+    with batched.source() as source, pytest.raises(EncoderError, match="was closed"):
+        source.frame(noise(1, 1, 128)[0])
 
 
 def test_its_thread_ends_when_nobody_has_it() -> None:

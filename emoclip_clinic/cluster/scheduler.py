@@ -222,9 +222,11 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
     _require_resources(client, resources)
 
     def run(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
+        import cloudpickle
         import dask
 
-        packed = pickle.dumps(_Task(function, versions()))
+        # a function of a notebook or script can be packed by value alone
+        packed = cloudpickle.dumps(_Task(function, versions()))
         # a result and no scattered data: where the workers that hold it are lost, it is made again
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
             held = client.submit(pickle.loads, packed, pure=False)
@@ -273,7 +275,7 @@ def _collect(client: Client, patience_s: float, future: Future, job: Any) -> Any
 
 
 class _GoneError(Exception):
-    """There is no worker any more."""
+    """There is no worker any more, or no scheduler."""
 
 
 def _await(client: Client, future: Future, patience_s: float) -> None:
@@ -285,5 +287,8 @@ def _await(client: Client, future: Future, patience_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             wait(future, timeout=STEP_S)
             return
-        without_s = 0.0 if client.nthreads() else without_s + STEP_S
+        try:
+            without_s = 0.0 if client.nthreads() else without_s + STEP_S
+        except OSError as error:
+            raise _GoneError from error
     raise _GoneError

@@ -202,31 +202,38 @@ class _Work:
     def close(self) -> None:
         self._fail(EncoderError("the encoder was closed before all was encoded."))
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, at_hand: Sequence[_Order] = ()) -> None:
+        """Tell everybody who waits, and whoever comes later."""
         with self._changed:
             self._failure = self._failure or error
-            orders, self._orders = self._orders, []
+            waiting, self._orders = [*self._orders, *at_hand], []
             self._frames.clear()
             self._changed.notify_all()
-        for order in orders:
-            order.made.set_exception(error)
+        for order in waiting:
+            if not order.made.done():
+                order.made.set_exception(error)
 
     @torch.inference_mode()
     def go(self) -> None:
         """Embed what comes, until it is closed."""
         torch.set_num_threads(self._n_threads)
-        try:
-            while not self._failure:
-                frames, orders = self._next()
+        while not self._failure:
+            frames, orders = self._next()
+            try:
                 if frames:
                     self._embed_frames(frames)
                 for _, group in groupby(orders, key=lambda order: len(order.frames)):
                     self._embed_clips(list(group))
-        except torch.OutOfMemoryError as error:
-            self._fail(EncoderError(f"the GPU has too little free memory ({error}); see --device."))
-        # whoever waits is told, whatever it is
-        except Exception as error:
-            self._fail(error)
+            except torch.OutOfMemoryError as error:
+                full = EncoderError(
+                    "the GPU has too little free memory. End other programs that use it, or give "
+                    "--device cpu."
+                )
+                full.__cause__ = error
+                self._fail(full, orders)
+            # raised again in the threads of all recordings, whatever it is
+            except Exception as error:
+                self._fail(error, orders)
 
     def _next(self) -> tuple[list[EmbeddedFrame], list[_Order]]:
         """Wait for a batch of frames, or clips whose frames are embedded."""

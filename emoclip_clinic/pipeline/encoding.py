@@ -112,9 +112,10 @@ def encode(
         precision=precision or settings.precision,
         frames=settings.frames if keep_frames is None else keep_frames,
     )
-    # before anything is decoded
-    for one in devices(device):
-        require_precision(encoding.precision, one)
+    if encoding.precision != "fp32":
+        # before anything is decoded; fp32, which is to be had everywhere, does not wait for torch
+        for one in devices(device):
+            require_precision(encoding.precision, one)
     choice = turn_choice(settings, turns, speaker, sections)
     found = ingest(study, folder, pattern=pattern, progress=progress)
     table = read_recordings(study.recordings_csv)

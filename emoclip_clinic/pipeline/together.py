@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -59,8 +58,11 @@ class _Frames:
 
 def at_once(n_devices: int = 1) -> int:
     """Say how many recordings a device is given at once: they share the cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(MOST, max(2, (cores or 1) // 2 // n_devices))
+    import loky
+
+    # those that a queue or a container leaves to this process
+    cores: int = loky.cpu_count()
+    return min(MOST, max(2, cores // 2 // n_devices))
 
 
 def encode_together(
