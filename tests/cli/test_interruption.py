@@ -69,3 +69,14 @@ def test_encode_goes_on_where_it_was_stopped(
     assert whole.returncode == 0, whole.stderr
     assert outputs(study) == outputs(encoded_study)
     assert {path: path.stat().st_mtime_ns for path in early} == early
+
+
+def test_with_nothing_to_do_the_library_of_models_is_not_loaded(
+    encoded_study: Path, tmp_path: Path
+) -> None:
+    """It takes seconds, and only weights that are used need it."""
+    study = shutil.copytree(encoded_study, tmp_path / "study")
+    tell = "import atexit, sys; atexit.register(lambda: print('torch' in sys.modules))"
+    again = encode(study, tell)
+    assert "up to date" in again.stderr
+    assert again.stdout.splitlines()[-1] == "False"
