@@ -1,4 +1,9 @@
-"""An encoder at work for several recordings: frames and clips of all of them in shared batches."""
+"""An encoder at work for several recordings, in batches of one recording each.
+
+Linear algebra may round the last bit of a row otherwise where it stands at another place, among
+others or in a batch of another size. So a batch holds frames of one recording, from its first on:
+features do not depend on which recordings are at work at once.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +33,14 @@ FRAMES = {"cpu": 16, "cuda": 128}
 CLIPS = {"cpu": 1, "cuda": 8}
 """A GPU takes as long for one."""
 OTHER_DEVICE = "cpu"
-AHEAD = 2
-"""Batches that a GPU may have before it."""
+ROOM = 2
+"""Batches that wait for the encoder, and that a GPU may have before it."""
 
 
 @dataclass(eq=False)
 class EmbeddedFrame:
     """A frame to embed, and then its embedding."""
 
-    number: int
-    """Counts frames in the order in which they are embedded."""
     pixels: Frame | None
     """uint8 (height, width, 3) RGB, until it is embedded."""
     vector: torch.Tensor | None = None
@@ -59,8 +62,6 @@ class _Order:
     """A clip to embed."""
 
     frames: tuple[EmbeddedFrame, ...]
-    last: int
-    """Number of the frame that is embedded last."""
     made: Future[Clip] = field(default_factory=Future)
 
     def clip(self) -> torch.Tensor:
@@ -68,13 +69,18 @@ class _Order:
         return torch.stack([frame.vector for frame in self.frames if frame.vector is not None])
 
 
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Frames of one recording, and the clips that are complete with them."""
+
+    frames: list[EmbeddedFrame]
+    orders: list[_Order]
+
+
 class BatchedEncoder:
     """An encoder that several recordings share, each from a thread of its own.
 
-    All batches have one size; what is missing is filled with zeros. In a batch of one size a
-    frame's embedding is the same, bit by bit, wherever it stands and whatever else is in it: so
-    features do not depend on which recordings are at work at once. Frames wait in a queue that
-    holds a batch: whoever finds it full waits.
+    A few batches wait for it; whoever has another one waits, too.
 
     Parameters
     ----------
@@ -92,11 +98,8 @@ class BatchedEncoder:
     ) -> None:
         kind = encoder.device.type
         self.encoder = encoder
-        self._work = _Work(
-            encoder,
-            batch_frames or FRAMES.get(kind, FRAMES[OTHER_DEVICE]),
-            batch_clips or CLIPS.get(kind, CLIPS[OTHER_DEVICE]),
-        )
+        self._batch_frames = batch_frames or FRAMES.get(kind, FRAMES[OTHER_DEVICE])
+        self._work = _Work(encoder, batch_clips or CLIPS.get(kind, CLIPS[OTHER_DEVICE]))
         thread = threading.Thread(target=self._work.go, daemon=True)
         # the thread holds the work and not this object, so that it ends when nobody holds this
         self._end = weakref.finalize(self, _end, self._work, thread)
@@ -104,15 +107,19 @@ class BatchedEncoder:
 
     @contextlib.contextmanager
     def source(self) -> Iterator[Source]:
-        """Take a recording's frames as long as the context lasts; its clips may be made later.
+        """Take a recording's frames and clips as long as the context lasts.
 
-        A batch that is not full waits for more frames while there is a source.
+        Raises
+        ------
+        EncoderError
+            The encoder failed, for this recording or another, or was closed.
         """
-        with self._work.one_more_source():
-            yield Source(self._work)
+        source = Source(self._work, self._batch_frames)
+        yield source
+        source.hand_over()
 
     def close(self) -> None:
-        """Do no more; whoever waits for a frame or clip gets an EncoderError."""
+        """Do no more; whoever waits for a clip gets an EncoderError."""
         self._end()
 
     def __enter__(self) -> BatchedEncoder:
@@ -131,8 +138,10 @@ class BatchedEncoder:
 class Source:
     """A recording's way to an encoder that it shares."""
 
-    def __init__(self, work: _Work) -> None:
+    def __init__(self, work: _Work, batch_frames: int) -> None:
         self._work = work
+        self._batch_frames = batch_frames
+        self._batch = _Batch([], [])
 
     def frame(self, pixels: Frame) -> EmbeddedFrame:
         """Have a frame embedded: uint8 (height, width, 3) RGB. It is for clips of this source.
@@ -140,127 +149,102 @@ class Source:
         Raises
         ------
         EncoderError
-            The encoder failed, for this source or another, or was closed.
+            As for `BatchedEncoder.source`.
         """
-        return self._work.add_frame(pixels)
+        if len(self._batch.frames) == self._batch_frames:
+            self.hand_over()
+        frame = EmbeddedFrame(pixels)
+        self._batch.frames.append(frame)
+        return frame
 
     def clip(self, frames: Sequence[EmbeddedFrame]) -> Future[Clip]:
-        """Have a clip of one frame or more embedded, once its frames are."""
-        last = max(frame.number for frame in frames)
-        return self._work.add_clip(_Order(tuple(frames), last))
+        """Have a clip of one frame or more embedded; it is made after the source has ended."""
+        order = _Order(tuple(frames))
+        self._batch.orders.append(order)
+        return order.made
+
+    def hand_over(self) -> None:
+        """Give what has come to the encoder."""
+        batch, self._batch = self._batch, _Batch([], [])
+        if batch.frames or batch.orders:
+            self._work.add(batch)
 
 
 class _Work:
-    """What waits for the encoder, and the thread that does it."""
+    """The batches that wait for the encoder, and the thread that does them."""
 
-    def __init__(self, encoder: VideoEncoder, batch_frames: int, batch_clips: int) -> None:
+    def __init__(self, encoder: VideoEncoder, batch_clips: int) -> None:
         self._encoder = encoder
-        self._batch_frames, self._batch_clips = batch_frames, batch_clips
+        self._batch_clips = batch_clips
         # where this is made, threads may be few; every thread counts them for itself
         self._n_threads = torch.get_num_threads()
         self._changed = threading.Condition()
-        self._frames: deque[EmbeddedFrame] = deque()
-        self._orders: list[_Order] = []
-        self._n_sources = self._n_frames = self._n_embedded = 0
+        self._waiting: deque[_Batch] = deque()
         self._failure: Exception | None = None
         on_gpu = encoder.device.type == "cuda"
         self._copies = torch.cuda.Stream(encoder.device) if on_gpu else None  # type: ignore[no-untyped-call]
         self._ahead: deque[torch.cuda.Event] = deque()
 
-    @contextlib.contextmanager
-    def one_more_source(self) -> Iterator[None]:
+    def add(self, batch: _Batch) -> None:
+        """Have a batch done, when there is room."""
         with self._changed:
-            self._n_sources += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._n_sources -= 1
-                self._changed.notify_all()
-
-    def add_frame(self, pixels: Frame) -> EmbeddedFrame:
-        with self._changed:
-            self._changed.wait_for(lambda: self._failure or len(self._frames) < self._batch_frames)
-            self._raise_failure()
-            self._n_frames += 1
-            frame = EmbeddedFrame(self._n_frames, pixels)
-            self._frames.append(frame)
+            self._changed.wait_for(lambda: self._failure or len(self._waiting) < ROOM)
+            if self._failure is not None:
+                raise self._failure
+            self._waiting.append(batch)
             self._changed.notify_all()
-        return frame
-
-    def add_clip(self, order: _Order) -> Future[Clip]:
-        with self._changed:
-            self._raise_failure()
-            self._orders.append(order)
-            self._changed.notify_all()
-        return order.made
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
 
     def close(self) -> None:
+        """Do no more."""
         self._fail(EncoderError("the encoder was closed before all was encoded."))
 
-    def _fail(self, error: Exception, at_hand: Sequence[_Order] = ()) -> None:
+    def _fail(self, error: Exception, *at_hand: _Batch) -> None:
         """Tell everybody who waits, and whoever comes later."""
         with self._changed:
             self._failure = self._failure or error
-            waiting, self._orders = [*self._orders, *at_hand], []
-            self._frames.clear()
+            undone = [*at_hand, *self._waiting]
+            self._waiting.clear()
             self._changed.notify_all()
-        for order in waiting:
+        for order in (order for batch in undone for order in batch.orders):
             if not order.made.done():
                 order.made.set_exception(error)
 
     @torch.inference_mode()
     def go(self) -> None:
-        """Embed what comes, until it is closed."""
+        """Do what comes, until it is closed."""
         torch.set_num_threads(self._n_threads)
-        while not self._failure:
-            frames, orders = self._next()
+        while (batch := self._next()) is not None:
             try:
-                if frames:
-                    self._embed_frames(frames)
-                for _, group in groupby(orders, key=lambda order: len(order.frames)):
-                    self._embed_clips(list(group))
+                self._do(batch)
             except torch.OutOfMemoryError as error:
                 full = EncoderError(
                     "the GPU has too little free memory. End other programs that use it, or give "
                     "--device cpu."
                 )
                 full.__cause__ = error
-                self._fail(full, orders)
+                self._fail(full, batch)
             # raised again in the threads of all recordings, whatever it is
             except Exception as error:
-                self._fail(error, orders)
+                self._fail(error, batch)
 
-    def _next(self) -> tuple[list[EmbeddedFrame], list[_Order]]:
-        """Wait for a batch of frames, or clips whose frames are embedded."""
+    def _next(self) -> _Batch | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._failure or self._is_batch() or self._ready())
-            frames = []
-            if self._is_batch():
-                n = min(len(self._frames), self._batch_frames)
-                frames = [self._frames.popleft() for _ in range(n)]
-            ready = self._ready()
-            self._orders = [order for order in self._orders if order not in ready]
+            self._changed.wait_for(lambda: self._failure or self._waiting)
+            batch = self._waiting.popleft() if self._waiting else None
             self._changed.notify_all()
-        return frames, sorted(ready, key=lambda order: len(order.frames))
+        return batch
 
-    def _is_batch(self) -> bool:
-        return len(self._frames) >= (self._batch_frames if self._n_sources else 1)
-
-    def _ready(self) -> list[_Order]:
-        return [order for order in self._orders if order.last <= self._n_embedded]
+    def _do(self, batch: _Batch) -> None:
+        if batch.frames:
+            self._embed_frames(batch.frames)
+        for _, group in groupby(batch.orders, key=lambda order: len(order.frames)):
+            self._embed_clips(list(group))
+        self._wait_for_the_last_but_one()
 
     def _embed_frames(self, frames: list[EmbeddedFrame]) -> None:
         pixels = self._on_device([frame.pixels for frame in frames if frame.pixels is not None])
-        vectors = self._encoder.encode_frames(_filled(pixels, self._batch_frames))
-        for frame, vector in zip(frames, vectors, strict=False):
+        for frame, vector in zip(frames, self._encoder.encode_frames(pixels), strict=True):
             frame.pixels, frame.vector = None, vector
-        self._n_embedded = frames[-1].number
-        self._wait_for_the_last_but_one()
 
     def _on_device(self, frames: list[Frame]) -> torch.Tensor:
         """Prepare frames there: uint8 travels."""
@@ -286,16 +270,16 @@ class _Work:
         if self._copies is None:
             return
         self._ahead.append(torch.cuda.current_stream(self._encoder.device).record_event())
-        if len(self._ahead) > AHEAD:
+        if len(self._ahead) > ROOM:
             self._ahead.popleft().synchronize()
 
     def _embed_clips(self, orders: list[_Order]) -> None:
-        """Embed clips of one length."""
+        """Embed clips of one length, that follow one another."""
         for start in range(0, len(orders), self._batch_clips):
             part = orders[start : start + self._batch_clips]
             clips = torch.stack([order.clip() for order in part])
-            vectors = self._encoder.encode_temporal(_filled(clips, self._batch_clips))
-            for order, vector, clip in zip(part, vectors, clips, strict=False):
+            vectors = self._encoder.encode_temporal(clips)
+            for order, vector, clip in zip(part, vectors, clips, strict=True):
                 order.made.set_result(Clip(vector, clip))
 
 
@@ -304,9 +288,3 @@ def _end(work: _Work, thread: threading.Thread) -> None:
     # torch does not bear a thread that is at work when the program ends
     if thread is not threading.current_thread():
         thread.join()
-
-
-def _filled(batch: torch.Tensor, n: int) -> torch.Tensor:
-    """Add zeros to a batch until it holds `n`."""
-    missing = n - len(batch)
-    return torch.cat([batch, batch.new_zeros((missing, *batch.shape[1:]))]) if missing else batch
