@@ -23,7 +23,7 @@ demo: $(READY) ## the main job on the embedded synthetic cohort, offline, on a C
 	$(BIN)/emoclip-clinic demo demo-study
 
 test: $(READY) ## every test, on all cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(READY) ## damage N recordings (make fuzz N=5000 SEED=7) and encode them
 	FUZZ_FILES=$(N) FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 \

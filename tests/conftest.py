@@ -25,6 +25,11 @@ LOOPBACK = ("127.", "::1", "localhost")
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with whole demonstrations: they take longest, and at the end no core waits for one."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_demo_"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """Refuse every connection that leaves the machine: no command but one may ask for it."""
