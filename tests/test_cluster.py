@@ -343,6 +343,8 @@ def test_a_cluster_that_loses_every_worker_is_an_error(
 ) -> None:
     """And not a wait without end, where no other comes."""
     monkeypatch.setattr(scheduler, "WORKERS_S", 2.0)
+    # a result may be on its way when the worker that has it is killed
+    monkeypatch.setattr(scheduler, "FETCH_S", 2.0)
     file = tmp_path / "begun"
 
     def kill() -> None:

@@ -32,7 +32,9 @@ CONNECT_S = 10.0
 WORKERS_S = 30.0
 """How long a cluster that exists may take to show a worker, or another after the last is lost."""
 STEP_S = 1.0
-"""While a result is waited for, it is seen so often whether there are workers."""
+"""While a job is waited for, it is seen so often whether there are workers."""
+FETCH_S = 300.0
+"""How long the result of a job that is done may take to come here, before that is seen again."""
 
 
 def require(library: str) -> None:
@@ -259,8 +261,7 @@ def _collect(client: Client, patience_s: float, future: Future, job: Any) -> Any
     from distributed import KilledWorker
 
     try:
-        _await(client, future, patience_s)
-        return future.result()
+        return _result(client, future, patience_s)
     except KilledWorker as error:
         raise ClinicError(
             f"job {job} was lost with {error.last_worker.address} and with every worker that had "
@@ -278,15 +279,19 @@ class _GoneError(Exception):
     """There is no worker any more, or no scheduler."""
 
 
-def _await(client: Client, future: Future, patience_s: float) -> None:
-    """Wait until a future is done, as long as there are workers."""
+def _result(client: Client, future: Any, patience_s: float) -> Any:
+    """Wait for a result as long as there are workers: the one that has it may be lost, too."""
     from distributed import wait
 
     without_s = 0.0
     while without_s <= patience_s:
-        with contextlib.suppress(TimeoutError):
+        try:
             wait(future, timeout=STEP_S)
-            return
+            return future.result(timeout=FETCH_S)
+        except TimeoutError:
+            # a job's own is its result
+            if future.status == "error":
+                raise
         try:
             without_s = 0.0 if client.nthreads() else without_s + STEP_S
         except OSError as error:

@@ -123,12 +123,8 @@ def predict(
             progress=progress,
             turns=spoken,
         )
-    recordings = require_recordings(study)
-    usable = recordings[recordings["status"].eq("usable") & lies_in(study, recordings, folder)]
-    label = encoder_label(how.encoder)
-    table = features.read_folder(study.features_dir(label), list(usable["recording"]))
-    if table.segments.empty:
-        raise StudyError("no window of any recording could be encoded: see segments.csv for why.")
+    recordings, label = require_recordings(study), encoder_label(how.encoder)
+    table = _windows(study, folder, recordings, label)
     frames = frames_of(study, label, table) if tunes([model.recipe]) else None
     inputs = _inputs(table, recordings, covariates, frames)
     made_with = Features(table.encoder, table.fingerprint, model.features.pooling)
@@ -153,6 +149,15 @@ def predict(
         ),
         summary={"n_recordings": len(inputs), "n_targets": len(model.targets)},
     )
+
+
+def _windows(study: Study, folder: Path, recordings: pd.DataFrame, label: str) -> FeatureTable:
+    """Read what was encoded of the usable recordings in a folder."""
+    usable = recordings[recordings["status"].eq("usable") & lies_in(study, recordings, folder)]
+    table = features.read_folder(study.features_dir(label), list(usable["recording"]))
+    if table.segments.empty:
+        raise StudyError("no window of any recording could be encoded: see segments.csv for why.")
+    return table
 
 
 def _in_words(
