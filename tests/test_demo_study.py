@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +19,47 @@ from emoclip_clinic.pipeline.demonstrating import summary
 POSITIVE = [f"P{number}" for number in range(1, 8)]
 
 
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Type the command in an empty folder, with an empty home beside it; give both, and its words.
+
+    Its seed is 1.
+    """
+    folder = tmp_path_factory.mktemp("typed")
+    for name in ("home", "work"):
+        (folder / name).mkdir()
+    own = {"HOME": str(folder / "home"), "PYTHONPATH": str(Path(__file__).parents[1])}
+    kept = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
+    run = subprocess.run(
+        [sys.executable, "-m", "emoclip_clinic", "demo"],
+        cwd=folder / "work",
+        env=kept | own,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return folder, run.stderr
+
+
+@pytest.mark.slow
+def test_the_demonstration_needs_one_command_in_an_empty_folder(typed: tuple[Path, str]) -> None:
+    """Offline and with an empty home it ends with the report's path, and litters nowhere."""
+    folder, said = typed
+    report = Path("demo-study", "reports", "panss.pdf")
+    assert f"The report: {report}" in said
+    assert (folder / "work" / report).read_bytes().startswith(b"%PDF")
+    assert [path.name for path in (folder / "work").iterdir()] == ["demo-study"]
+    assert not [path for path in (folder / "home").rglob("*") if path.is_file()]
+
+
 @pytest.fixture(scope="module", params=[1, 2, 3])
 def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ec.Study:
     """Run the whole demonstration with a seed of its own."""
+    if request.param == 1:
+        folder, _ = request.getfixturevalue("typed")
+        study = ec.Study(folder / "work" / "demo-study")
+        assert study.settings.study.seed == 1
+        return study
     folder = tmp_path_factory.mktemp("demo") / "study"
     for _ in ec.pipeline.demo(folder, seed=request.param):
         pass
