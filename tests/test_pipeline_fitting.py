@@ -229,7 +229,7 @@ def test_a_covariate_that_is_the_score_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["kernel_ridge", "pls@quantiles", "ridge@fisher", "svr@mean"])
 def test_any_model_is_saved_with_its_card(tmp_path: Path, model: str) -> None:
     """What was fitted is opened again, and the card says what it is and is not for."""
-    study = make_study(tmp_path / "study", 16, n_twice=0, fit="repeats = 1")
+    study = make_study(tmp_path / "study", 16, n_twice=0, fit="repeats = 1\npermutations = 0")
     ec.pipeline.fit(study, "cains", models=[model])
     folder = study.model_dir("cains")
     assert load(folder).recipe.name == model
