@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import av
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from emoclip_clinic.segments import plan, read_protocol
+from emoclip_clinic.video.examine import quality
 from emoclip_clinic.video.probe import probe, timestamps
 from emoclip_clinic.video.reader import read_frames
-from tests.videos import frame_number, numbered_frames, write_video
+from tests.videos import frame_number, numbered_frames, write_matrix, write_video
 
 FRAMES = numbered_frames(60)
 OPEN_AT_20 = {"g": "20", "bf": "0", "x264-params": "scenecut=0:repeat-headers=1"}
@@ -55,6 +57,49 @@ def test_a_picture_that_changes_its_size_keeps_its_times(tmp_path: Path) -> None
     assert numbers(path) == list(range(40))
     shapes = [frame.shape[:2] for frame in read_frames(path, range(40))]
     assert shapes == [(96, 128)] * 20 + [(192, 256)] * 20
+
+
+def test_parts_joined_byte_by_byte_lose_no_frame(tmp_path: Path) -> None:
+    """Where the second begins its clock anew, time is counted on, and the table says from where."""
+    parts = [
+        write_video(
+            tmp_path / f"{n}.ts", FRAMES[30 * n : 30 * n + 30], fps=12.5, options={"bf": "2"}
+        )
+        for n in (0, 1)
+    ]
+    path = tmp_path / "joined.mts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    facts = probe(path)
+    assert facts.times_s == pytest.approx(np.arange(60) / 12.5, abs=1e-4)
+    assert facts.set_back_s == pytest.approx([30 / 12.5], abs=1e-4)
+    assert np.array_equal(timestamps(path, 60), facts.times_s)
+    assert np.array_equal(probe(path, decode=False).times_s, facts.times_s)
+    assert numbers(path) == list(range(60))
+    noted = quality("a", facts).set_index("measure")["note"]
+    assert noted["clock_set_back"] == "from 2.4 s on time is counted on"
+
+
+@pytest.mark.parametrize("matrix", [*product((1, -1), (1, -1), (False, True))])
+def test_a_picture_is_placed_as_its_matrix_says(
+    tmp_path: Path, matrix: tuple[int, int, bool]
+) -> None:
+    """Turned, mirrored or both: pixel (x, y) is shown at (a x + c y, b x + d y)."""
+    first, second, across = matrix
+    a, b, c, d = (0, first, second, 0) if across else (first, 0, 0, second)
+    plain = write_video(tmp_path / "plain.mp4", FRAMES[:3])
+    path = write_video(tmp_path / "a.mp4", FRAMES[:3])
+    write_matrix(path, (a, b, c, d))
+    (stored,) = read_frames(plain, [1])
+    y, x = np.indices(stored.shape[:2])
+    right, down = a * x + c * y, b * x + d * y
+    shown = np.zeros((np.ptp(down) + 1, np.ptp(right) + 1, 3), np.uint8)
+    shown[down - down.min(), right - right.min()] = stored
+    for backend in ("auto", "pyav"):
+        (frame,) = read_frames(path, [1], backend=backend)
+        assert np.array_equal(frame, shown)
+    facts = probe(path)
+    assert (facts.height, facts.width) == shown.shape[:2]
+    assert facts.mirrored == (a * d - b * c < 0)
 
 
 @pytest.mark.parametrize("name", ["late.mkv", "late.mts", "late.mp4"])

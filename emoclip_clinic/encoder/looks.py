@@ -85,8 +85,10 @@ class Looks:
             return {measure.name: np.nan for measure in MEASURES}
         own = np.unique(segment.positions[: segment.n_frames])
         size, sharpness, brightness, clipped = _mean(self._looks[own])
-        # of the frames after its first: the one before is then its own too
-        frozen = _share(self._frozen[own[1:]])
+        # of the samples after its first: the one before is then its own too
+        shown = np.array(segment.positions[: segment.n_frames])
+        again = np.diff(shown) == 0
+        frozen = _share(np.where(again, 1.0, self._frozen[shown[1:]]))
         gap_s = np.nan
         if len(self._times_s):
             gap_s = longest_display_s(self._times_s, segment.start_s, segment.stop_s)

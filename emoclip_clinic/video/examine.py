@@ -151,6 +151,9 @@ def _completeness(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     yield "frames_untimed", untimed, "frames", note if untimed else ""
     note = "frames that the file does not present later than the frame before"
     yield "frames_disordered", facts.n_disordered, "frames", note if facts.n_disordered else ""
+    n_set_back = len(facts.set_back_s)
+    note = f"from {facts.set_back_s[0]:.1f} s on time is counted on" if n_set_back else ""
+    yield "clock_set_back", n_set_back, "times", note
     # the face is encoded without it
     yield "audio", facts.has_audio, "1 with sound, 0 without", ""
 
@@ -163,6 +166,8 @@ def _picture(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     absurd = not 1 / MAX_ASPECT <= facts.pixel_aspect <= MAX_ASPECT
     note = "no camera has such pixels: they are taken for square"
     yield "pixel_aspect", facts.pixel_aspect, "ratio", note if absurd else ""
+    note = "left and right are exchanged, as the file says and a player does"
+    yield "mirrored", facts.mirrored, "0 or 1", note if facts.mirrored else ""
     note = "several pictures in one file: the default or the largest is read"
     yield "video_streams", facts.n_streams, "streams", note if facts.n_streams > 1 else ""
     note = "high dynamic range: brought to the ordinary one by ITU-R BT.2390"
