@@ -25,14 +25,15 @@ KEY_BYTES = 32
 KEY_VARIABLE = "EMOCLIP_CLINIC_KEY"
 LETTERS = {"participant": "P", "rater": "R", "session": "S", "recording": "X"}
 ALONE = (
-    "admission|assessment|baseline|discharge|endpoint|enrolment|enrollment|follow[-_ ]?up|inclusion|"
-    "intake|interview|posttreatment|pre|pretreatment|retest|screening|visit"
+    "admission|assessment|baseline|discharge|endpoint|enrolment|enrollment|follow[-_ ]?up|"
+    "inclusion|intake|interview|posttreatment|pre|pretreatment|retest|screening|visit"
 )
 """Words that say which visit it was, with a number and without."""
 COUNTED = "bl|d|day|fu|m|month|phase|post|ses|session|t|test|time|timepoint|tp|v|w|wave|week|y|year"
 """Words and letters that say so with a number; by themselves they may be a name or initials."""
+NUMBER = "[0-9]{1,3}"
 PLAIN_SESSION = re.compile(
-    rf"(?:ses[-_])?(?:(?:{ALONE})(?:[-_ ]?[0-9]{{1,3}})?|(?:{COUNTED})[-_ ]?[0-9]{{1,3}}|[0-9]{{1,3}}"
+    rf"(?:ses[-_])?(?:(?:{ALONE})(?:[-_ ]?{NUMBER})?|(?:{COUNTED})[-_ ]?{NUMBER}|{NUMBER}"
     # Post is a name too, and so are VI and XI of the Roman numbers
     r"|(?-i:post|I{1,3}|I?V))",
     re.ASCII | re.IGNORECASE,

@@ -81,24 +81,27 @@ def test_plain_sessions_stay(session: str) -> None:
 
 @pytest.mark.parametrize(
     "session",
-    ["20240131", "2024-01-31", "31.1.2024", "visit of Jane Roe", "May-17", "May", "JohnSmith", "2024",
-     "siteA", "A", "JR", "JR-12", "Day", "Post", "Session", "Xi", "VI", "ses-Anna", "ses-31-01",
-     "week-2024", "01 Anna", "baseline Anna", "Anna1", "\u017fes-1", "t\u0661", "01\n", "", "pre-post"],
+    ["20240131", "2024-01-31", "31.1.2024", "visit of Jane Roe", "May-17", "May", "JohnSmith",
+     "2024", "siteA", "A", "JR", "JR-12", "Day", "Post", "Session", "Xi", "VI", "ses-Anna",
+     "ses-31-01", "week-2024", "01 Anna", "baseline Anna", "Anna1", "\u017fes-1", "t\u0661", "01\n",
+     "", "pre-post"],
 )  # fmt: skip
 def test_sessions_that_may_be_dates_or_names_become_codes(session: str) -> None:
     """A date with a place may single a person out."""
     assert Pseudonyms(KEY).session(session).startswith("S-")
 
 
-GIVEN = (
-    "Anna Maria Ana Mary May June April Summer Dawn Eve Ben Tom Tim Max Jan Ian Liv Vic Ivy Mimi Di Vi "
-    "Lee Li Xi Wei Ming Yu T\u00fcl\u00e2y Zo\u00eb Jos\u00e9 Se\u00e1n Mohammed Fatima Olu Sven Ines "
-    "Francesca Konstantinos \u7f8e\u54b2 \u738b\u4f1f \u0418\u0432\u0430\u043d"
-).split()
-SURNAMES = (
-    "Smith Jones Schmidt M\u00fcller Nguyen Garcia Kim Park Young Day Weeks Monday Winter Post Session "
-    "Test March Wang Ng O'Neill Berg-Roe Ivanova Rossi Silva Yilmaz Sato Wave Phase Time Prewitt"
-).split()
+GIVEN = [
+    "Anna", "Maria", "Ana", "Mary", "May", "June", "April", "Summer", "Dawn", "Eve", "Ben", "Tom",
+    "Tim", "Max", "Jan", "Ian", "Liv", "Vic", "Ivy", "Mimi", "Di", "Vi", "Lee", "Li", "Xi", "Wei",
+    "Ming", "Yu", "Tülây", "Zoë", "José", "Seán", "Mohammed", "Fatima", "Olu", "Sven", "Ines",
+    "Francesca", "Konstantinos", "美咲", "王伟", "Иван",
+]  # fmt: skip
+SURNAMES = [
+    "Smith", "Jones", "Schmidt", "Müller", "Nguyen", "Garcia", "Kim", "Park", "Young", "Day",
+    "Weeks", "Monday", "Winter", "Post", "Session", "Test", "March", "Wang", "Ng", "O'Neill",
+    "Berg-Roe", "Ivanova", "Rossi", "Silva", "Yilmaz", "Sato", "Wave", "Phase", "Time", "Prewitt",
+]  # fmt: skip
 CASES = (str, str.lower, str.upper, str.title)
 
 
@@ -113,7 +116,9 @@ def test_no_name_is_a_plain_session(
 ) -> None:
     """Given names and surnames, alone and joined, in any case, with a number or a word beside."""
     name = case(between.join(names))
-    written = [name] if beside and name.lower() in NUMBERED else [name, name + beside, beside + name]
+    written = (
+        [name] if beside and name.lower() in NUMBERED else [name, name + beside, beside + name]
+    )
     for session in written:
         # in small letters "post" is the visit after a treatment
         assert session == "post" or Pseudonyms(KEY).session(session).startswith("S-"), session
@@ -122,10 +127,10 @@ def test_no_name_is_a_plain_session(
 NUMBERED = {"day", "post", "session", "test", "wave", "phase", "time"}
 """Names that, with a number, are visits."""
 DATES = (
-    "%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d%m%Y", "%y%m%d", "%d%m%y",
-    "%d.%m.%y", "%m-%d-%y", "%d.%m.", "%d.%m", "%d-%m", "%m-%d", "%d%m", "%Y-%m", "%Y", "%m%Y", "%b-%d",
-    "%d%b%Y", "%d %B %Y", "%B %d, %Y", "%b%Y", "%B", "%b", "%a", "%A", "%Y-W%W", "%Y_%j", "%y%j", "%H%M",
-    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d%m%Y", "%y%m%d",
+    "%d%m%y", "%d.%m.%y", "%m-%d-%y", "%d.%m.", "%d.%m", "%d-%m", "%m-%d", "%d%m", "%Y-%m", "%Y",
+    "%m%Y", "%b-%d", "%d%b%Y", "%d %B %Y", "%B %d, %Y", "%b%Y", "%B", "%b", "%a", "%A", "%Y-W%W",
+    "%Y_%j", "%y%j", "%H%M", "%Y-%m-%dT%H:%M:%S",
 )  # fmt: skip
 """As people and cameras write them."""
 

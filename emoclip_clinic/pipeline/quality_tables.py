@@ -9,7 +9,7 @@ import pandas as pd
 
 from emoclip_clinic import files
 from emoclip_clinic.errors import StudyError
-from emoclip_clinic.features import QUALITY_COLUMNS
+from emoclip_clinic.flags import QUALITY_COLUMNS
 from emoclip_clinic.quality import WINDOW_COLUMNS, general
 from emoclip_clinic.report.exports import dictionary
 from emoclip_clinic.resources import find, read_toml
@@ -53,7 +53,7 @@ def write_quality(
     folder
         The features of an encoder.
     quality
-        features.QUALITY_COLUMNS, of all recordings.
+        flags.QUALITY_COLUMNS, of all recordings.
     windows
         quality.WINDOW_COLUMNS, likewise.
     participants
