@@ -14,11 +14,11 @@ from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path, devices, require_precision
 from emoclip_clinic.errors import EncoderError, StudyError
-from emoclip_clinic.flags import CLOSE_CALL, MEASURED_COLUMNS, WarningLimits, flagged
+from emoclip_clinic.flags import MEASURED_COLUMNS, flagged
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
-from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
+from emoclip_clinic.pipeline.choosing import photo_measures, plain_choices, read_choices
 from emoclip_clinic.pipeline.ingesting import ingest
-from emoclip_clinic.pipeline.quality_tables import write_quality
+from emoclip_clinic.pipeline.quality_tables import doubts, write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
@@ -211,7 +211,7 @@ def _encode_all(
             features.write(paths[name], made, key)
             progress("recordings", done, len(paths))
     participants = usable.set_index("recording")["participant"]
-    tables = _write_tables(folder, paths.values(), participants, encoding.protocol.warn)
+    tables = _write_tables(folder, paths.values(), participants, encoding)
     kept = [frames.frames_path(folder, name) for name in paths if encoding.frames]
     model, name = workers[0].model, encoding.encoder
     study.record(
@@ -258,7 +258,7 @@ def _each(
 
 
 def _write_tables(
-    folder: Path, paths: Iterable[Path], participants: pd.Series, warn: WarningLimits
+    folder: Path, paths: Iterable[Path], participants: pd.Series, encoding: Encoding
 ) -> list[Path]:
     """Write segments.csv and the tables of quality over the features of all recordings."""
     segments = [pd.DataFrame(columns=list(SEGMENT_COLUMNS))]
@@ -270,10 +270,12 @@ def _write_tables(
         quality.append(one.quality)
         windows.append(one.window_quality)
     table = pd.concat(segments, ignore_index=True)
+    used = table.loc[table["status"] == "used", "recording"].unique()
+    quality.append(photo_measures(encoding.choices, used))
     words = table["padded"].map({True: "true", False: "false"})
     files.write_csv(folder / "segments.csv", table.assign(padded=words))
     looks = pd.concat(windows, ignore_index=True)
-    measured = flagged(pd.concat(quality, ignore_index=True), warn)
+    measured = flagged(pd.concat(quality, ignore_index=True), encoding.protocol.warn)
     return [folder / "segments.csv", *write_quality(folder, measured, looks, participants)]
 
 
@@ -320,18 +322,9 @@ def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageR
         f"{f', {others} windows left out' if others else ''}.",
         written=(folder / "segments.csv", study.recordings_csv, study.quality_csv),
         exclusions=pd.concat([found.exclusions, lost], ignore_index=True),
-        notes=(*found.notes, *_close_calls(folder)),
+        notes=(*found.notes, *doubts(folder)),
         summary={**found.summary, "n_windows_used": n_used, "n_windows_excluded": others},
         fresh=fresh,
         next_command=f"emoclip-clinic fit --scale {scales[0] if scales else 'SCALE'}"
         + (f" --encoder {label}" if label != encoder_label(study.settings.encode.encoder) else ""),
     )
-
-
-def _close_calls(folder: Path) -> list[str]:
-    """Name the recordings of which a rule all but chose somebody else."""
-    table = pd.read_csv(folder / "quality.csv", dtype={"recording": str, "note": str})
-    names = table.loc[table["note"] == CLOSE_CALL, "recording"]
-    if names.empty:
-        return []
-    return [f"{CLOSE_CALL} in {', '.join(names)}: look at them in 'emoclip-clinic review'"]
