@@ -275,7 +275,8 @@ def _write_tables(
     words = table["padded"].map({True: "true", False: "false"})
     files.write_csv(folder / "segments.csv", table.assign(padded=words))
     looks = pd.concat(windows, ignore_index=True)
-    measured = flagged(pd.concat(quality, ignore_index=True), encoding.protocol.warn)
+    measured = pd.concat(quality).sort_values("recording", kind="stable", ignore_index=True)
+    measured = flagged(measured, encoding.protocol.warn)
     return [folder / "segments.csv", *write_quality(folder, measured, looks, participants)]
 
 
