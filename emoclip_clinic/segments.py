@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from emoclip_clinic import resources
 from emoclip_clinic.errors import RecordingError, SettingsError
+from emoclip_clinic.flags import WarningLimits, warning_problems
 from emoclip_clinic.quality import QualityLimits, limit_problems
 from emoclip_clinic.schema import build
 from emoclip_clinic.turns import Stretch
@@ -77,6 +78,8 @@ class EncodingProtocol:
     """Added on each side of the face before the square crop, as a share of its longer side."""
     quality: QualityLimits = field(default_factory=QualityLimits)
     """Beyond which a window is excluded; none by default."""
+    warn: WarningLimits = field(default_factory=WarningLimits)
+    """Beyond which a recording's measure warns."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def _problems(protocol: EncodingProtocol) -> list[str]:
         # written so that NaN is refused too
         if value is not None and not low <= value <= high:
             problems.append(f"{key} = {value}; allowed: {low} to {high}")
-    return problems + limit_problems(protocol.quality)
+    return problems + limit_problems(protocol.quality) + warning_problems(protocol.warn)
 
 
 def plan(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -170,16 +172,29 @@ def test_a_header_with_absurd_pixels_is_not_followed(tmp_path: Path) -> None:
         ("yuv420p10le", {}),
         ("yuv420p10le", {"x264-params": "colorprim=bt2020:transfer=arib-std-b67"}),
         ("yuv422p", {"flags": "+ildct", "x264-params": "tff=1"}),
-        ("gray", {}),
+        ("gray", {"x264-params": "fullrange=on"}),
     ],
 )
 def test_depth_and_fields_change_no_frame(
     tmp_path: Path, pix_fmt: str, options: dict[str, str]
 ) -> None:
-    """Ten bits, interlaced, without colour: all frames, in order; HDR is said."""
-    path = write_video(tmp_path / "a.mkv", FRAMES, pix_fmt=pix_fmt, options=options)
+    """Ten bits, interlaced, without colour: all frames, in order, as they were drawn; HDR is said.
+
+    What becomes of the pixels of HDR is told by the tests of tones.
+    """
+    path = write_video(tmp_path / "a.mkv", FRAMES, pix_fmt=pix_fmt, options=options | {"qp": "1"})
     assert numbers(path) == list(range(60))
-    assert probe(path).hdr == ("arib-std-b67" in str(options))
+    hdr = probe(path).hdr
+    assert hdr == ("arib-std-b67" in str(options))
+    if not hdr:
+        drawn = np.stack(FRAMES).astype(float)
+        if pix_fmt == "gray":
+            # luma as ITU-R BT.601 has it
+            drawn = (drawn @ [0.299, 0.587, 0.114])[..., None]
+        # without the numbers, whose edges are sharper than colours are stored
+        error = np.abs(np.stack(list(read_frames(path, range(60)))) - drawn)[:, 28:]
+        assert error.max() <= 6
+        assert error.mean() < 1.5
 
 
 def test_odd_sizes_lose_no_row(tmp_path: Path) -> None:
@@ -204,6 +219,42 @@ def test_a_duration_that_lies_changes_nothing(tmp_path: Path, factor: float) -> 
     assert lying.duration_s == honest.duration_s == pytest.approx(6.0)
     protocol = read_protocol("emoclip")
     assert plan(lying.times_s, protocol).segments == plan(honest.times_s, protocol).segments
+
+
+def say_twice_in_matroska(content: bytearray) -> None:
+    """Double the duration of the whole (a float of 8 bytes) and that of a frame, in ns."""
+    whole = content.index(b"\x44\x89\x88") + 3
+    struct.pack_into(">d", content, whole, 2 * struct.unpack_from(">d", content, whole)[0])
+    frame = content.index(b"\x23\xe3\x83\x84") + 4
+    struct.pack_into(">I", content, frame, 2 * struct.unpack_from(">I", content, frame)[0])
+
+
+def say_twice_in_avi(content: bytearray) -> None:
+    """Double the number of frames in the header of the file and in that of the stream."""
+    for name, place in ((b"avih", 16), (b"strh", 32)):
+        at = content.index(name) + 8 + place
+        struct.pack_into("<I", content, at, 2 * struct.unpack_from("<I", content, at)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "say_twice"), [("a.mkv", say_twice_in_matroska), ("a.avi", say_twice_in_avi)]
+)
+def test_frames_are_believed_where_the_header_says_twice_the_time(
+    tmp_path: Path, name: str, say_twice: Callable[[bytearray], None]
+) -> None:
+    """The times that stand at the frames count, and as many frames as there are."""
+    path = write_video(tmp_path / name, FRAMES, fps=10, options={"bf": "0"})
+    content = bytearray(path.read_bytes())
+    say_twice(content)
+    path.write_bytes(content)
+    with av.open(str(path)) as container:
+        assert container.duration == pytest.approx(2 * 6.0 * 1e6, rel=0.02)
+    facts = probe(path)
+    assert facts.times_s == pytest.approx(np.arange(60) / 10)
+    assert facts.duration_s == pytest.approx(6.0)
+    assert facts.fps_mean == pytest.approx(10)
+    assert facts.n_frames_decoded == 60
+    assert numbers(path) == list(range(60))
 
 
 def test_a_start_that_the_file_names_is_kept(tmp_path: Path) -> None:

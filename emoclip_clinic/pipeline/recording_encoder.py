@@ -74,9 +74,12 @@ class Encoding:
     @property
     def settings(self) -> dict[str, Any]:
         """What the features depend on, beside recording, weights, photos and review."""
+        protocol = asdict(self.protocol)
+        # a warning changes no vector: it is decided when the tables are written
+        del protocol["warn"]
         return {
             "faces": self.faces,
-            "protocol": asdict(self.protocol),
+            "protocol": protocol,
             **({} if self.precision == "fp32" else {"precision": self.precision}),
             **self.choices.settings,
         }
