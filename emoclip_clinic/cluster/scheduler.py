@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, in_order
+from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, earliest, in_flight
 from emoclip_clinic.cluster.settings import DaskSettings, Tls
 from emoclip_clinic.errors import ClinicError, SettingsError
-from emoclip_clinic.regression.jobs import Runner
+from emoclip_clinic.regression.jobs import Apart, Lost, Runner
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -35,6 +36,8 @@ STEP_S = 1.0
 """While a job is waited for, it is seen so often whether there are workers."""
 FETCH_S = 300.0
 """How long the result of a job that is done may take to come here, before that is seen again."""
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")
+"""What decides the results of every job beside this package and Python; `Apart` may name more."""
 
 
 def require(library: str) -> None:
@@ -121,34 +124,36 @@ def ready(client: Client, wait_s: float) -> None:
             f"the scheduler has no worker after {wait_s:g} s. Start some (dask worker ADDRESS), "
             "or see in the queue why they wait."
         ) from error
-    try:
-        theirs = client.run(versions)
-    except ImportError as error:
-        raise ClinicError(
-            f"a worker cannot import {error.name}. Install emoclip-clinic {versions()['package']} "
-            "where the workers run, and start them again."
-        ) from error
-    for worker, found in theirs.items():
-        _compare(versions(), found, worker)
+    _compare_all(client, ())
 
 
-def versions() -> dict[str, str]:
-    """Say what computes here: this package (with a digest of its code) and the libraries."""
-    import numpy as np
-    import pandas as pd
-    import scipy
-    import sklearn
+def versions(libraries: tuple[str, ...] = ()) -> dict[str, str]:
+    """Say what computes here: this package (with a digest of its code), Python and libraries.
 
+    Parameters
+    ----------
+    libraries
+        Names on PyPI of others than `LIBRARIES`.
+    """
     import emoclip_clinic
 
     return {
         "package": f"{emoclip_clinic.__version__} (code {_digest()})",
         "Python": ".".join(platform.python_version_tuple()[:2]),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
-        "pandas": pd.__version__,
+        **{name: _version(name) for name in (*LIBRARIES, *libraries)},
     }
+
+
+def _version(library: str) -> str:
+    try:
+        # behind a "+" stands which device it was built for: a login node has no GPU
+        return metadata.version(library).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+# a worker is asked at every job; it has what it was started with
+_versions_here = cache(versions)
 
 
 @cache
@@ -158,6 +163,20 @@ def _digest() -> str:
     for path in sorted(package.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
+
+
+def _compare_all(client: Client, libraries: tuple[str, ...]) -> None:
+    """Compare the versions of all workers that are there with those of this machine."""
+    ours = versions(libraries)
+    for worker, found in client.run(versions, libraries, on_error="return").items():
+        if isinstance(found, ImportError):
+            raise ClinicError(
+                f"worker {worker} cannot import {found.name}. Install emoclip-clinic "
+                f"{ours['package']} there, and start it again."
+            ) from found
+        # one that is lost meanwhile is no worker any more
+        if not isinstance(found, OSError):
+            _compare(ours, found, worker)
 
 
 def _compare(ours: dict[str, str], theirs: dict[str, str], worker: str) -> None:
@@ -176,20 +195,23 @@ class _Task:
     """What workers hold: the function with its data, and the versions that it was sent from."""
 
     function: Callable[[Any], Any]
+    libraries: tuple[str, ...]
     versions: dict[str, str]
 
     def __call__(self, job: Any) -> Any:
         """Do a job on one thread; a worker that came later has its versions compared here."""
         from distributed import get_worker
 
-        _compare(self.versions, versions(), get_worker().address)
+        _compare(self.versions, _versions_here(self.libraries), get_worker().address)
         with _pools().limit(limits=1):
             return self.function(job)
 
 
 @cache
 def _pools() -> ThreadpoolController:
-    # asked once, since finding them takes milliseconds; `versions` has imported all that has some
+    # asked once, since finding them takes milliseconds, when all is imported that has some
+    import scipy.linalg
+    import sklearn  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -217,8 +239,8 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
     Raises
     ------
     ClinicError
-        No worker has the resources; or, when it runs: a job was lost with one worker after
-        another, the scheduler or every worker is gone, or a worker that came later has other
+        No worker has the resources; or, when it runs: a job, if it is not `Apart`, was lost with
+        one worker after another, the scheduler or every worker is gone, or a worker has other
         versions.
     """
     _require_resources(client, resources)
@@ -227,19 +249,51 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
         import cloudpickle
         import dask
 
+        apart = isinstance(function, Apart)
+        libraries = function.libraries if isinstance(function, Apart) else ()
+        if libraries:
+            _compare_all(client, libraries)
         # a function of a notebook or script can be packed by value alone
-        packed = cloudpickle.dumps(_Task(function, versions()))
+        packed = cloudpickle.dumps(_Task(function, libraries, versions(libraries)))
         # a result and no scattered data: where the workers that hold it are lost, it is made again
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
             held = client.submit(pickle.loads, packed, pure=False)
-        yield from in_order(
-            lambda job: client.submit(_do, held, job, pure=False, resources=resources),
-            jobs,
-            lambda: JOBS_A_CORE * max(sum(client.nthreads().values()), 1),
-            partial(_collect, client, patience_s),
-        )
+        # a job that waits at a worker is lost with the one that ends it
+        each = 1 if apart else JOBS_A_CORE
+        try:
+            yield from in_flight(
+                lambda job: client.submit(_do, held, job, pure=False, resources=resources),
+                jobs,
+                lambda: each * max(_places(client, resources), 1),
+                partial(_collect, client, patience_s, apart),
+                partial(_first_done, client, patience_s) if apart else earliest,
+            )
+        except (CancelledError, _GoneError) as error:
+            raise ClinicError(
+                "the scheduler, or every worker, is gone, or this machine was cut off from them, "
+                "as in its sleep: jobs are lost. See their logs, start them, then run the same "
+                "command again."
+            ) from error
 
     return run
+
+
+def _places(client: Client, resources: Mapping[str, float]) -> int:
+    """Count the jobs that the workers can do at a time."""
+    try:
+        if not resources:
+            return sum(client.nthreads().values())
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    except OSError as error:
+        raise _GoneError from error
+    # a sum of tenths may be a bit below one
+    fits = [
+        [worker["resources"].get(name, 0) / amount + 1e-9 for name, amount in resources.items()]
+        for worker in workers
+    ]
+    return sum(
+        int(min(worker["nthreads"], *ratios)) for worker, ratios in zip(workers, fits, strict=True)
+    )
 
 
 def _require_resources(client: Client, resources: Mapping[str, float]) -> None:
@@ -257,21 +311,19 @@ def _do(task: _Task, job: Any) -> Any:
     return task(job)
 
 
-def _collect(client: Client, patience_s: float, future: Future, job: Any) -> Any:
+def _collect(client: Client, patience_s: float, apart: bool, future: Future, job: Any) -> Any:
     from distributed import KilledWorker
 
     try:
         return _result(client, future, patience_s)
     except KilledWorker as error:
+        if apart:
+            n = error.allowed_failures + 1
+            return Lost(job, f"it ended {n} cluster workers, one after the other (out of memory?)")
         raise ClinicError(
             f"job {job} was lost with {error.last_worker.address} and with every worker that had "
             "it before: their memory may be too small. See the workers' logs, give each worker "
             "more memory, then run the same command again."
-        ) from error
-    except (CancelledError, _GoneError) as error:
-        raise ClinicError(
-            f"job {job} is lost: the scheduler, or every worker, is gone. See their logs, start "
-            "them, then run the same command again."
         ) from error
 
 
@@ -283,8 +335,7 @@ def _result(client: Client, future: Any, patience_s: float) -> Any:
     """Wait for a result as long as there are workers: the one that has it may be lost, too."""
     from distributed import wait
 
-    without_s = 0.0
-    while without_s <= patience_s:
+    for _ in _while_workers(client, patience_s):
         try:
             wait(future, timeout=STEP_S)
             return future.result(timeout=FETCH_S)
@@ -292,8 +343,32 @@ def _result(client: Client, future: Any, patience_s: float) -> Any:
             # a job's own is its result
             if future.status == "error":
                 raise
+    raise _GoneError
+
+
+def _first_done(client: Client, patience_s: float, futures: Sequence[Any]) -> Any:
+    """Wait for any of the results as long as there are workers."""
+    from distributed import wait
+
+    for _ in _while_workers(client, patience_s):
+        with contextlib.suppress(TimeoutError):
+            wait(futures, timeout=STEP_S, return_when="FIRST_COMPLETED")
+            return next(future for future in futures if future.done())
+    raise _GoneError
+
+
+def _while_workers(client: Client, patience_s: float) -> Iterator[None]:
+    """Go on as long as there are workers, or not too long since there were.
+
+    Raises
+    ------
+    _GoneError
+        There is no scheduler.
+    """
+    without_s = 0.0
+    while without_s <= patience_s:
+        yield
         try:
             without_s = 0.0 if client.nthreads() else without_s + STEP_S
         except OSError as error:
             raise _GoneError from error
-    raise _GoneError
