@@ -20,7 +20,7 @@ import pytest
 import emoclip_clinic as ec
 from emoclip_clinic.cluster import connect, on_cores, scheduler
 from emoclip_clinic.errors import ClinicError, StudyError, TooFewError
-from emoclip_clinic.regression.jobs import Apart, Lost, Runner, serially
+from emoclip_clinic.regression.jobs import Apart, Runner, serially
 from tests.dask_cluster import ROOT, Cluster, cluster_in, predictions, until
 
 

@@ -23,17 +23,23 @@ from tests.dask_cluster import PYTHONPATH, cluster_in, predictions
 def test_a_scheduler_that_does_not_answer_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Soon, with the address and what to check; a file that no scheduler wrote, too."""
+    """Soon, with the address and what to check; a file that no scheduler wrote, too.
+
+    Nor does another service, such as a page, that takes the call and waits for more.
+    """
     monkeypatch.setattr(scheduler, "CONNECT_S", 0.3)
-    with socket.socket() as free:
+    with socket.socket() as free, socket.socket() as silent:
         free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    for text, words in {
-        f"dask:{address}": rf"no Dask scheduler answers at {address} within 0.3 s .*firewall",
-        "dask:scheduler-file=no.json": "no.json is not the file of a running scheduler",
-    }.items():
-        with pytest.raises(ClinicError, match=words), connect(text, tmp_path):
-            pass
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        nobody, other = (f"tcp://127.0.0.1:{one.getsockname()[1]}" for one in (free, silent))
+        for text, words in {
+            f"dask:{nobody}": rf"no Dask scheduler answers at {nobody} within 0.3 s .*firewall",
+            f"dask:{other}": rf"answers at {other} .*says nothing.* \(not its dashboard's\)",
+            "dask:scheduler-file=no.json": "no.json is not the file of a running scheduler",
+        }.items():
+            with pytest.raises(ClinicError, match=words), connect(text, tmp_path):
+                pass
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import importlib
@@ -9,7 +10,7 @@ import json
 import pickle
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
@@ -70,12 +71,15 @@ def runner_of(settings: DaskSettings) -> Iterator[Runner]:
     from distributed import Client
 
     address = settings.address or _address_in(settings.scheduler_file)
+    security = security_of(settings.tls)
     try:
-        client = Client(address, security=security_of(settings.tls), timeout=CONNECT_S)
+        _greet(address, security)
+        client = Client(address, security=security, timeout=CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         raise ClinicError(
-            f"no Dask scheduler answers at {address} within {CONNECT_S:g} s ({error}). Check that "
-            "it runs, that host and port are those it printed, that no firewall is between, and "
+            f"no Dask scheduler answers at {address} within {CONNECT_S:g} s "
+            f"({str(error) or 'what is there says nothing'}). Check that it runs, that host and "
+            "port are those it printed (not its dashboard's), that no firewall is between, and "
             "that both sides use tcp:// or both tls://."
         ) from error
     with client:
@@ -93,6 +97,20 @@ def _address_in(path: str) -> str:
             f"{path} is not the file of a running scheduler ({type(error).__name__}). "
             "Start one: dask scheduler --scheduler-file PATH"
         ) from error
+
+
+def _greet(address: str, security: Security) -> None:
+    """See that Dask answers: for who takes the call and says nothing, its client waits for ever."""
+    from distributed.comm import connect
+
+    async def greet() -> None:
+        call = connect(address, timeout=CONNECT_S, **security.get_connection_args("client"))
+        comm = await asyncio.wait_for(call, CONNECT_S)
+        comm.abort()
+
+    # a notebook has a loop of its own in this thread
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, greet()).result()
 
 
 def security_of(tls: Tls | None) -> Security:
@@ -210,7 +228,7 @@ class _Task:
 @cache
 def _pools() -> ThreadpoolController:
     # asked once, since finding them takes milliseconds, when all is imported that has some
-    import scipy.linalg
+    import scipy.linalg  # noqa: F401
     import sklearn  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
