@@ -422,13 +422,16 @@ def test_what_decodes_and_encodes_is_of_one_version_too(
     """A worker with another PyAV encodes nothing; a fit, which needs none, is done there."""
     study = ec.Study(shutil.copytree(encoded_study, tmp_path / "study"))
     shutil.rmtree(study.path / "features")
-    installed(tmp_path, monkeypatch, "av", "1.0")
+    interviews = study.path / "interviews"
+    for name in ("av", "onnxruntime"):
+        installed(tmp_path, monkeypatch, name, "1.0")
+    found = r"worker tcp://\S+ has av \d\S+, here 1.0"
     with connect(f"dask:scheduler-file={cluster.file}") as run:
         assert list(run(abs, [-1])) == [1]
-        with pytest.raises(
-            ClinicError, match=r"worker tcp://\S+ has av \d\S+, here 1.0: .*Install"
-        ):
-            ec.pipeline.encode(study, study.path / "interviews", run=run)
+        with pytest.raises(ClinicError, match=rf"{found}: .* Install the same"):
+            ec.pipeline.encode(study, interviews, run=run)
+        with pytest.raises(ClinicError, match=rf"{found}; onnxruntime \d\S+, here 1.0: "):
+            ec.pipeline.encode(study, interviews, precision="int8", run=run)
     assert not list(study.path.rglob("*.safetensors"))
 
 
