@@ -9,6 +9,7 @@ import importlib
 import json
 import pickle
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ def _address_in(path: str) -> str:
 
 def _greet(address: str, security: Security) -> None:
     """See that Dask answers: for who takes the call and says nothing, its client waits for ever."""
-    from distributed.comm import connect
+    from distributed.comm.core import connect
 
     async def greet() -> None:
         call = connect(address, timeout=CONNECT_S, **security.get_connection_args("client"))
@@ -187,14 +188,15 @@ def _compare_all(client: Client, libraries: tuple[str, ...]) -> None:
     """Compare the versions of all workers that are there with those of this machine."""
     ours = versions(libraries)
     for worker, found in client.run(versions, libraries, on_error="return").items():
-        if isinstance(found, ImportError):
+        if isinstance(found, OSError):
+            # it is lost meanwhile, and no worker any more
+            continue
+        if isinstance(found, Exception):
             raise ClinicError(
-                f"worker {worker} cannot import {found.name}. Install emoclip-clinic "
+                f"worker {worker} cannot say its versions ({found}). Install emoclip-clinic "
                 f"{ours['package']} there, and start it again."
             ) from found
-        # one that is lost meanwhile is no worker any more
-        if not isinstance(found, OSError):
-            _compare(ours, found, worker)
+        _compare(ours, found, worker)
 
 
 def _compare(ours: dict[str, str], theirs: dict[str, str], worker: str) -> None:
@@ -276,16 +278,19 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
         # a result and no scattered data: where the workers that hold it are lost, it is made again
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
             held = client.submit(pickle.loads, packed, pure=False)
+
+        def submit(job: Any) -> Any:
+            return client.submit(_do, held, job, pure=False, resources=resources)
+
         # a job that waits at a worker is lost with the one that ends it
         each = 1 if apart else JOBS_A_CORE
+        collect = partial(_collect, client, patience_s, apart)
+        choose = partial(_first_done, client, patience_s) if apart else earliest
+        results = in_flight(
+            submit, jobs, lambda: each * max(_places(client, resources), 1), collect, choose
+        )
         try:
-            yield from in_flight(
-                lambda job: client.submit(_do, held, job, pure=False, resources=resources),
-                jobs,
-                lambda: each * max(_places(client, resources), 1),
-                partial(_collect, client, patience_s, apart),
-                partial(_first_done, client, patience_s) if apart else earliest,
-            )
+            yield from _tell_apart(results, lambda lost: in_flight(submit, lost, _one, collect))
         except (CancelledError, _GoneError) as error:
             raise ClinicError(
                 "the scheduler, or every worker, is gone, or this machine was cut off from them, "
@@ -296,6 +301,25 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
     return run
 
 
+def _one() -> int:
+    return 1
+
+
+def _tell_apart(
+    results: Iterator[Any], alone: Callable[[Sequence[Any]], Iterator[Any]]
+) -> Iterator[Any]:
+    """Have jobs that were lost with one worker done alone: one of them ended it, not all."""
+    lost = []
+    for result in results:
+        if isinstance(result, Lost):
+            lost.append(result)
+        else:
+            yield result
+    n_with = Counter(one.last for one in lost)
+    yield from (one for one in lost if n_with[one.last] == 1)
+    yield from alone([one.job for one in lost if n_with[one.last] > 1])
+
+
 def _places(client: Client, resources: Mapping[str, float]) -> int:
     """Count the jobs that the workers can do at a time."""
     try:
@@ -304,14 +328,14 @@ def _places(client: Client, resources: Mapping[str, float]) -> int:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
     except OSError as error:
         raise _GoneError from error
-    # a sum of tenths may be a bit below one
-    fits = [
-        [worker["resources"].get(name, 0) / amount + 1e-9 for name, amount in resources.items()]
-        for worker in workers
-    ]
-    return sum(
-        int(min(worker["nthreads"], *ratios)) for worker, ratios in zip(workers, fits, strict=True)
-    )
+    return sum(_fit(worker, resources) for worker in workers)
+
+
+def _fit(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:
+    has = worker["resources"]
+    # 0.3 / 0.1 is a bit below 3
+    most = [has.get(name, 0) / amount + 1e-9 for name, amount in resources.items()]
+    return int(min(worker["nthreads"], *most))
 
 
 def _require_resources(client: Client, resources: Mapping[str, float]) -> None:
@@ -337,7 +361,8 @@ def _collect(client: Client, patience_s: float, apart: bool, future: Future, job
     except KilledWorker as error:
         if apart:
             n = error.allowed_failures + 1
-            return Lost(job, f"it ended {n} cluster workers, one after the other (out of memory?)")
+            reason = f"it ended {n} cluster workers, one after the other (out of memory?)"
+            return Lost(job, reason, error.last_worker.address)
         raise ClinicError(
             f"job {job} was lost with {error.last_worker.address} and with every worker that had "
             "it before: their memory may be too small. See the workers' logs, give each worker "

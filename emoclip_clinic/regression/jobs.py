@@ -41,6 +41,8 @@ class Lost:
     """What was to be done."""
     reason: str
     """What is known of it, as a part of a sentence: "it ended ..."."""
+    last: str
+    """Names the last of the processes."""
 
 
 def serially(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
