@@ -43,8 +43,12 @@ class Cluster:
         until(self.file.is_file)
 
     def have(self, n_workers: int, *options: str) -> None:
-        """Start as many workers as are missing, and wait until the scheduler knows them."""
-        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        """Start what is missing, wait until the scheduler knows it, and end what is too many."""
+        alive = [worker for worker in self.workers if worker.poll() is None]
+        for worker in alive[n_workers:]:
+            worker.kill()
+            worker.wait()
+        self.workers = alive[:n_workers]
         for _ in range(n_workers - len(self.workers)):
             self.n_started += 1
             words = ("--scheduler-file", str(self.file), "--no-nanny", "--nthreads", "1")

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import pytest
 import emoclip_clinic as ec
 from emoclip_clinic.cluster import connect, on_cores, scheduler
 from emoclip_clinic.errors import ClinicError, StudyError, TooFewError
-from emoclip_clinic.regression.jobs import Runner, serially
+from emoclip_clinic.regression.jobs import Apart, Runner, serially
 from tests.dask_cluster import ROOT, Cluster, cluster_in, predictions, until
 
 
@@ -115,6 +115,40 @@ class Stalls:
         return self.function(job)
 
 
+@dataclass
+class AfterAll:
+    """Does the first job when a file is there, and any other at once."""
+
+    file: Path
+
+    def __call__(self, job: int) -> int:
+        """Give the job."""
+        if job == 0:
+            until(self.file.exists)
+        return job
+
+
+@dataclass
+class Dies:
+    """Ends its process at one recording."""
+
+    function: Callable[[Any], Any]
+    name: str
+
+    def __call__(self, row: Any) -> Any:
+        """Encode it, or die."""
+        if row["recording"] == self.name:
+            dies(0)
+        return self.function(row)
+
+
+def within(function: Any, around: Callable[[Any], Any]) -> Any:
+    """Put something around a function, which stays of its kind."""
+    if isinstance(function, Apart):
+        return replace(function, function=around(function.function))
+    return around(function)
+
+
 def dies(job: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -144,6 +178,14 @@ def test_results_come_in_order_from_two_processes_of_one_thread(run: Runner) -> 
     assert len(processes) in (1, 2)
     assert set().union(*(threads for *_, threads in results)) == {1}
     assert list(run(squared, [])) == []
+
+
+def test_what_stands_apart_waits_for_nothing_else(run: Runner, tmp_path: Path) -> None:
+    """The first job ends when all others are handed over: none is held back by it."""
+    results = run(Apart(AfterAll(tmp_path / "go")), range(8))
+    others = {next(results) for _ in range(7)}
+    (tmp_path / "go").touch()
+    assert (others, list(results)) == ({1, 2, 3, 4, 5, 6, 7}, [0])
 
 
 def test_a_function_of_a_notebook_is_sent_by_value(run: Runner) -> None:
@@ -225,7 +267,8 @@ def one_killed(cluster: Cluster, file: Path) -> Iterator[Runner]:
         os.kill(int(file.read_text()), signal.SIGKILL)
 
     def stalling(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
-        return run(Stalls(function, jobs[len(jobs) // 2], file), jobs)
+        job = jobs[len(jobs) // 2]
+        return run(within(function, lambda inner: Stalls(inner, job, file)), jobs)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -285,6 +328,35 @@ def test_a_job_that_kills_its_workers_is_named(cluster: Cluster) -> None:
     until(lambda: sum(worker.poll() is None for worker in cluster.workers) == 1)
 
 
+def test_a_recording_that_kills_its_workers_costs_its_row(
+    cluster: Cluster, encoded_study: Path, tmp_path: Path
+) -> None:
+    """The other is encoded, and the next run, here, makes of both what they were.
+
+    Both may have been given to the workers that end, and so be done again, one by one.
+    """
+    study = ec.Study(shutil.copytree(encoded_study, tmp_path / "study"))
+    (made := sorted((study.path / "features").rglob("*.safetensors")))[2:] = []
+    before = [path.read_bytes() for path in made]
+    for path in made:
+        path.unlink()
+    cluster.have(5)
+    with connect(f"dask:scheduler-file={cluster.file}") as run:
+
+        def deadly(function: Any, jobs: Sequence[Any]) -> Iterator[Any]:
+            return run(within(function, lambda inner: Dies(inner, made[0].stem)), jobs)
+
+        result = ec.pipeline.encode(study, study.path / "interviews", run=deadly)
+    row = result.exclusions.set_index("id").loc[made[0].stem]
+    assert row["reason"] == (
+        "it ended 2 cluster workers, one after the other (out of memory?); the next run tries again"
+    )
+    assert made[1].read_bytes() == before[1]
+    again = ec.pipeline.encode(study, study.path / "interviews")
+    assert made[0].stem not in set(again.exclusions["id"])
+    assert [path.read_bytes() for path in made] == before
+
+
 def test_the_data_outlive_the_workers_that_hold_them(cluster: Cluster, tmp_path: Path) -> None:
     """Both are killed within a job, and what comes later has the data and does it."""
     late = threading.Thread(target=lambda: (until(file.exists), replace()))
@@ -321,7 +393,7 @@ def test_a_job_waits_for_a_worker_that_has_what_it_takes(
 
 
 def test_other_versions_are_refused_before_work_starts(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Theirs and ours are named; a worker that comes later is seen at its first job."""
     where = f"dask:scheduler-file={cluster.file}"
@@ -330,12 +402,52 @@ def test_other_versions_are_refused_before_work_starts(
         with pytest.raises(ClinicError, match=r"worker tcp://.*package 0.1.0 .*here 0.0.9"):
             list(run(abs, [1]))
     monkeypatch.undo()
-    monkeypatch.setattr(np, "__version__", "1.26.0")
+    installed(tmp_path, monkeypatch, "numpy", "1.26.0")
     with (
         pytest.raises(ClinicError, match=r"numpy 2\S+, here 1.26.0: its results could differ"),
         connect(where),
     ):
         pass
+
+
+def test_a_worker_without_the_package_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    """With what to install there."""
+    (tmp_path / "without.py").write_text("import sys; sys.modules['emoclip_clinic'] = None")
+    cluster.have(3, "--preload", str(tmp_path / "without.py"))
+    words = r"worker tcp://\S+ cannot say its versions \(.*\)\. Install emoclip-clinic 0.1.0 "
+    with (
+        pytest.raises(ClinicError, match=words),
+        connect(f"dask:scheduler-file={cluster.file}"),
+    ):
+        pass
+    cluster.workers[-1].kill()
+
+
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: str) -> None:
+    """Have another version of a library than the one that is there, by what its folder says."""
+    about = folder / f"{name}-{version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(folder)
+
+
+def test_what_decodes_and_encodes_is_of_one_version_too(
+    cluster: Cluster, encoded_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker with another PyAV encodes nothing; a fit, which needs none, is done there."""
+    study = ec.Study(shutil.copytree(encoded_study, tmp_path / "study"))
+    shutil.rmtree(study.path / "features")
+    interviews = study.path / "interviews"
+    for name in ("av", "onnxruntime"):
+        installed(tmp_path, monkeypatch, name, "1.0")
+    found = r"worker tcp://\S+ has av \d\S+, here 1.0"
+    with connect(f"dask:scheduler-file={cluster.file}") as run:
+        assert list(run(abs, [-1])) == [1]
+        with pytest.raises(ClinicError, match=rf"{found}: .* Install the same"):
+            ec.pipeline.encode(study, interviews, run=run)
+        with pytest.raises(ClinicError, match=rf"{found}; onnxruntime \d\S+, here 1.0: "):
+            ec.pipeline.encode(study, interviews, precision="int8", run=run)
+    assert not list(study.path.rglob("*.safetensors"))
 
 
 def test_a_cluster_that_loses_every_worker_is_an_error(
@@ -357,7 +469,9 @@ def test_a_cluster_that_loses_every_worker_is_an_error(
     with (
         connect(f"dask:scheduler-file={cluster.file}") as run,
         # the scheduler may hand a job to one after the other before it knows of both
-        pytest.raises(ClinicError, match=r"job \d (is|was) lost.* then run the same command again"),
+        pytest.raises(
+            ClinicError, match=r"(job \d was|jobs are) lost.* then run the same command again"
+        ),
     ):
         list(run(Stalls(abs, 3, file), range(8)))
     killer.join()

@@ -23,17 +23,23 @@ from tests.dask_cluster import PYTHONPATH, cluster_in, predictions
 def test_a_scheduler_that_does_not_answer_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Soon, with the address and what to check; a file that no scheduler wrote, too."""
+    """Soon, with the address and what to check; a file that no scheduler wrote, too.
+
+    Nor does another service, such as a page, that takes the call and waits for more.
+    """
     monkeypatch.setattr(scheduler, "CONNECT_S", 0.3)
-    with socket.socket() as free:
+    with socket.socket() as free, socket.socket() as silent:
         free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    for text, words in {
-        f"dask:{address}": rf"no Dask scheduler answers at {address} within 0.3 s .*firewall",
-        "dask:scheduler-file=no.json": "no.json is not the file of a running scheduler",
-    }.items():
-        with pytest.raises(ClinicError, match=words), connect(text, tmp_path):
-            pass
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        nobody, other = (f"tcp://127.0.0.1:{one.getsockname()[1]}" for one in (free, silent))
+        for text, words in {
+            f"dask:{nobody}": rf"no Dask scheduler answers at {nobody} within 0.3 s .*firewall",
+            f"dask:{other}": rf"answers at {other} .*says nothing.* \(not its dashboard's\)",
+            "dask:scheduler-file=no.json": "no.json is not the file of a running scheduler",
+        }.items():
+            with pytest.raises(ClinicError, match=words), connect(text, tmp_path):
+                pass
 
 
 @pytest.fixture
@@ -132,36 +138,78 @@ def test_the_option_reads_the_cluster_relative_to_the_study(tmp_path: Path) -> N
     assert "--cluster" in CliRunner().invoke(app, ["--help"]).stdout
 
 
-SBATCH = """#!{python}
+SUBMIT = """#!{python}
 import subprocess, sys
 # like the true one, it has read the script when it returns
-words = ["sh", "-c", open(sys.argv[-1]).read()]
-job = subprocess.Popen(words, stdout=open("{log}", "a"), stderr=subprocess.STDOUT,
+script = open(sys.argv[-1]).read()
+open("{script}", "w").write(script)
+job = subprocess.Popen(["sh", "-c", script], stdout=open("{log}", "a"), stderr=subprocess.STDOUT,
                        start_new_session=True)
-print("Submitted batch job", job.pid)
+print("{answer}".format(job.pid))
 """
-SCANCEL = """#!{python}
+CANCEL = """#!{python}
 import os, signal, sys
 os.killpg(int(sys.argv[-1]), signal.SIGKILL)
 open("{log}", "a").write("cancelled " + sys.argv[-1])
 """
+QUEUES = {
+    "slurm": (
+        ("sbatch", "scancel", "Submitted batch job {}"),
+        'directives = ["--gres=gpu:1"]',
+        "#SBATCH",
+        ["-p short", "-A clinic", "--cpus-per-task=1", "--mem=954M", "-t 00:10:00", "--gres=gpu:1"],
+    ),
+    "sge": (
+        ("qsub", "qdel", "Your job {} has been submitted"),
+        'resource_spec = "h_vmem=1G,gpu=1"\ndirectives = ["-pe smp 1"]',
+        "#$",
+        ["-q short", "-P clinic", "-l h_vmem=1G,gpu=1", "-l h_rt=00:10:00", "-pe smp 1"],
+    ),
+    "pbs": (
+        ("qsub", "qdel", "{}.server"),
+        'resource_spec = "select=1:ncpus=1:mem=1gb:ngpus=1"',
+        "#PBS",
+        ["-q short", "-A clinic", "-l select=1:ncpus=1:mem=1gb:ngpus=1", "-l walltime=00:10:00"],
+    ),
+}
+"""Commands and their answer, what is asked for besides, and what the script says as the manuals of
+the three want it: 1 GB are 954 of the MiB that SLURM calls M."""
 
 
-def test_slurm_starts_workers_and_ends_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", QUEUES)
+def test_a_queue_starts_workers_and_ends_them(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an sbatch that runs the script here, in place of a cluster's."""
-    log = tmp_path / "log.txt"
-    for name, text in {"sbatch": SBATCH, "scancel": SCANCEL}.items():
-        (tmp_path / name).write_text(text.format(python=sys.executable, log=log))
+    """With a submit command that runs the script here, in place of a cluster's."""
+    (submit, cancel, answer), besides, sign, asked = QUEUES[kind]
+    log, script = tmp_path / "log.txt", tmp_path / "script.sh"
+    for name, text in {submit: SUBMIT, cancel: CANCEL}.items():
+        words = {"python": sys.executable, "log": log, "script": script, "answer": answer}
+        (tmp_path / name).write_text(text.format(**words))
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-    (tmp_path / "slurm.toml").write_text(
+    (tmp_path / "queue.toml").write_text(
         'workers = 1\ncores = 1\nmemory = "1 GB"\ninterface = "lo"\nwait_minutes = 1\n'
+        'walltime = "00:10:00"\nqueue = "short"\naccount = "clinic"\n'
         f"prologue = ['export DASK_TEMPORARY_DIRECTORY={tmp_path}']\n"
+        f"{besides}\n[resources]\nGPU = 1\n"
     )
-    with connect("slurm:slurm.toml", tmp_path) as run:
+    # no job begins but with a worker that has a GPU
+    with connect(f"{kind}:queue.toml", tmp_path) as run:
         found = predictions(run)
     pd.testing.assert_frame_equal(found, predictions(serially), rtol=1e-12, atol=1e-12)
     assert "cancelled" in log.read_text()
+    lines = script.read_text().splitlines()
+    assert {f"{sign} {words}" for words in asked} <= set(lines)
+    assert lines[-1].endswith("--no-dashboard --resources GPU=1 --interface lo")
+
+
+def test_slurm_takes_no_resource_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no such line: what would be asked for in vain is an error."""
+    (tmp_path / "sbatch").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "queue.toml").write_text('resource_spec = "gpu=1"')
+    words = "resource_spec is for sge and pbs. Use directives"
+    with pytest.raises(SettingsError, match=words), connect("slurm:queue.toml", tmp_path):
+        pass

@@ -8,12 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from functools import partial
 from typing import Any
 
-from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, in_order
+from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, earliest, in_flight
 from emoclip_clinic.errors import ClinicError
-from emoclip_clinic.regression.jobs import Runner, serially
+from emoclip_clinic.regression.jobs import Apart, Runner, serially
 
 __all__ = ["on_cores"]
 
@@ -73,9 +74,14 @@ def _run(n_jobs: int, function: Callable[[Any], Any], jobs: Sequence[Any]) -> It
     )
     try:
         submit = partial(pool.submit, _do)
-        yield from in_order(submit, jobs, lambda: JOBS_A_CORE * n_jobs, _collect)
+        choose = _first_done if isinstance(function, Apart) else earliest
+        yield from in_flight(submit, jobs, lambda: JOBS_A_CORE * n_jobs, _collect, choose)
     finally:
         pool.shutdown(wait=True, kill_workers=True)
+
+
+def _first_done(futures: Sequence[Any]) -> Any:
+    return next(iter(wait(futures, return_when=FIRST_COMPLETED).done))
 
 
 def _collect(future: Future, job: Any) -> Any:

@@ -1,13 +1,12 @@
-"""Jobs under way elsewhere: bounded in number, results in the order of the jobs."""
+"""Jobs under way elsewhere: bounded in number, results in the order of the jobs or as they come."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-__all__ = ["JOBS_A_CORE", "Future", "in_order"]
+__all__ = ["JOBS_A_CORE", "Future", "earliest", "in_flight"]
 
 JOBS_A_CORE = 2
 """Jobs under way for each core: one that is done, one that waits for it to be free."""
@@ -23,13 +22,19 @@ class Future(Protocol):
         """Do not begin, if it has not begun."""
 
 
-def in_order(
+def earliest(futures: Sequence[Any]) -> Any:
+    """Choose the result that comes next in the order of the jobs."""
+    return futures[0]
+
+
+def in_flight(
     submit: Callable[[Any], Any],
     jobs: Sequence[Any],
     limit: Callable[[], int],
     collect: Callable[[Any, Any], Any],
+    choose: Callable[[Sequence[Any]], Any] = earliest,
 ) -> Iterator[Any]:
-    """Yield the result of each job in the order of the jobs, never more than `limit` ahead.
+    """Yield the result of each job, never more than `limit` of them under way.
 
     Parameters
     ----------
@@ -41,18 +46,22 @@ def in_order(
         How many jobs may be under way; asked again for each result, since clusters grow.
     collect
         Called as (future, job): waits for the result, and says in our words what went wrong.
+    choose
+        Called with the futures under way, in the order of the jobs: gives the one whose result
+        is next.
     """
     waiting = iter(jobs)
-    flight: deque[tuple[Future, Any]] = deque()
+    flight: dict[Future, Any] = {}
     try:
         while True:
             for job in islice(waiting, max(limit() - len(flight), 0)):
-                flight.append((submit(job), job))
+                flight[submit(job)] = job
             if not flight:
                 return
-            result = collect(*flight[0])
-            flight.popleft()
+            future = choose(list(flight))
+            result = collect(future, flight[future])
+            del flight[future]
             yield result
     finally:
-        for future, _ in flight:
+        for future in flight:
             future.cancel()

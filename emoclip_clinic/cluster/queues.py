@@ -9,7 +9,7 @@ from typing import Any
 
 from emoclip_clinic.cluster.scheduler import on_dask, ready, require, security_of
 from emoclip_clinic.cluster.settings import QueueSettings
-from emoclip_clinic.errors import ClinicError
+from emoclip_clinic.errors import ClinicError, SettingsError
 from emoclip_clinic.regression.jobs import Runner
 
 __all__ = ["QUEUES", "runner_of"]
@@ -23,6 +23,8 @@ def runner_of(kind: str, settings: QueueSettings) -> Iterator[Runner]:
 
     Raises
     ------
+    SettingsError
+        SLURM is given a resource_spec.
     ClinicError
         The queue has no command here, wants a setting that is not given, or starts no worker.
     """
@@ -47,6 +49,14 @@ def runner_of(kind: str, settings: QueueSettings) -> Iterator[Runner]:
 
 def _options(kind: str, settings: QueueSettings) -> dict[str, Any]:
     """Name what is given as dask-jobqueue does; the rest is left to Dask's configuration."""
+    import dask
+
+    if kind == "slurm" and settings.resource_spec:
+        raise SettingsError(
+            "slurm: resource_spec is for sge and pbs. Use directives, such as "
+            'directives = ["--gres=gpu:1"].'
+        )
+    configured = dask.config.get(f"jobqueue.{kind}.worker-extra-args", None) or []
     given = {
         "cores": settings.cores,
         "processes": settings.cores,
@@ -58,10 +68,11 @@ def _options(kind: str, settings: QueueSettings) -> dict[str, Any]:
         "python": settings.python,
         "job_script_prologue": list(settings.prologue),
         "job_extra_directives": list(settings.directives),
-        "worker_extra_args": _resource_words(settings.resources),
+        "resource_spec": settings.resource_spec,
+        # pages of the running jobs are for nobody else on the network to see
+        "worker_extra_args": [*configured, "--no-dashboard", *_resource_words(settings.resources)],
         "security": settings.tls and security_of(settings.tls),
     }
-    # its page of the running jobs is for nobody else on the network to see
     page = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     return {key: value for key, value in given.items() if value} | {"scheduler_options": page}
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import importlib
 import json
 import pickle
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, in_order
+from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, earliest, in_flight
 from emoclip_clinic.cluster.settings import DaskSettings, Tls
 from emoclip_clinic.errors import ClinicError, SettingsError
-from emoclip_clinic.regression.jobs import Runner
+from emoclip_clinic.regression.jobs import Apart, Lost, Runner
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -35,6 +38,8 @@ STEP_S = 1.0
 """While a job is waited for, it is seen so often whether there are workers."""
 FETCH_S = 300.0
 """How long the result of a job that is done may take to come here, before that is seen again."""
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")
+"""What decides the results of every job beside this package and Python; `Apart` may name more."""
 
 
 def require(library: str) -> None:
@@ -67,12 +72,15 @@ def runner_of(settings: DaskSettings) -> Iterator[Runner]:
     from distributed import Client
 
     address = settings.address or _address_in(settings.scheduler_file)
+    security = security_of(settings.tls)
     try:
-        client = Client(address, security=security_of(settings.tls), timeout=CONNECT_S)
+        _greet(address, security)
+        client = Client(address, security=security, timeout=CONNECT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         raise ClinicError(
-            f"no Dask scheduler answers at {address} within {CONNECT_S:g} s ({error}). Check that "
-            "it runs, that host and port are those it printed, that no firewall is between, and "
+            f"no Dask scheduler answers at {address} within {CONNECT_S:g} s "
+            f"({str(error) or 'what is there says nothing'}). Check that it runs, that host and "
+            "port are those it printed (not its dashboard's), that no firewall is between, and "
             "that both sides use tcp:// or both tls://."
         ) from error
     with client:
@@ -90,6 +98,20 @@ def _address_in(path: str) -> str:
             f"{path} is not the file of a running scheduler ({type(error).__name__}). "
             "Start one: dask scheduler --scheduler-file PATH"
         ) from error
+
+
+def _greet(address: str, security: Security) -> None:
+    """See that Dask answers: for who takes the call and says nothing, its client waits for ever."""
+    from distributed.comm.core import connect
+
+    async def greet() -> None:
+        call = connect(address, timeout=CONNECT_S, **security.get_connection_args("client"))
+        comm = await asyncio.wait_for(call, CONNECT_S)
+        comm.abort()
+
+    # a notebook has a loop of its own in this thread
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, greet()).result()
 
 
 def security_of(tls: Tls | None) -> Security:
@@ -121,34 +143,36 @@ def ready(client: Client, wait_s: float) -> None:
             f"the scheduler has no worker after {wait_s:g} s. Start some (dask worker ADDRESS), "
             "or see in the queue why they wait."
         ) from error
-    try:
-        theirs = client.run(versions)
-    except ImportError as error:
-        raise ClinicError(
-            f"a worker cannot import {error.name}. Install emoclip-clinic {versions()['package']} "
-            "where the workers run, and start them again."
-        ) from error
-    for worker, found in theirs.items():
-        _compare(versions(), found, worker)
+    _compare_all(client, ())
 
 
-def versions() -> dict[str, str]:
-    """Say what computes here: this package (with a digest of its code) and the libraries."""
-    import numpy as np
-    import pandas as pd
-    import scipy
-    import sklearn
+def versions(libraries: tuple[str, ...] = ()) -> dict[str, str]:
+    """Say what computes here: this package (with a digest of its code), Python and libraries.
 
+    Parameters
+    ----------
+    libraries
+        Names on PyPI of others than `LIBRARIES`.
+    """
     import emoclip_clinic
 
     return {
         "package": f"{emoclip_clinic.__version__} (code {_digest()})",
         "Python": ".".join(platform.python_version_tuple()[:2]),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
-        "pandas": pd.__version__,
+        **{name: _version(name) for name in (*LIBRARIES, *libraries)},
     }
+
+
+def _version(library: str) -> str:
+    try:
+        # behind a "+" stands which device it was built for: a login node has no GPU
+        return metadata.version(library).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+# a worker is asked at every job; it has what it was started with
+_versions_here = cache(versions)
 
 
 @cache
@@ -158,6 +182,21 @@ def _digest() -> str:
     for path in sorted(package.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
+
+
+def _compare_all(client: Client, libraries: tuple[str, ...]) -> None:
+    """Compare the versions of all workers that are there with those of this machine."""
+    ours = versions(libraries)
+    for worker, found in client.run(versions, libraries, on_error="return").items():
+        if isinstance(found, OSError):
+            # it is lost meanwhile, and no worker any more
+            continue
+        if isinstance(found, Exception):
+            raise ClinicError(
+                f"worker {worker} cannot say its versions ({found}). Install emoclip-clinic "
+                f"{ours['package']} there, and start it again."
+            ) from found
+        _compare(ours, found, worker)
 
 
 def _compare(ours: dict[str, str], theirs: dict[str, str], worker: str) -> None:
@@ -176,20 +215,23 @@ class _Task:
     """What workers hold: the function with its data, and the versions that it was sent from."""
 
     function: Callable[[Any], Any]
+    libraries: tuple[str, ...]
     versions: dict[str, str]
 
     def __call__(self, job: Any) -> Any:
         """Do a job on one thread; a worker that came later has its versions compared here."""
         from distributed import get_worker
 
-        _compare(self.versions, versions(), get_worker().address)
+        _compare(self.versions, _versions_here(self.libraries), get_worker().address)
         with _pools().limit(limits=1):
             return self.function(job)
 
 
 @cache
 def _pools() -> ThreadpoolController:
-    # asked once, since finding them takes milliseconds; `versions` has imported all that has some
+    # asked once, since finding them takes milliseconds, when all is imported that has some
+    import scipy.linalg  # noqa: F401
+    import sklearn  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -217,8 +259,8 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
     Raises
     ------
     ClinicError
-        No worker has the resources; or, when it runs: a job was lost with one worker after
-        another, the scheduler or every worker is gone, or a worker that came later has other
+        No worker has the resources; or, when it runs: a job, if it is not `Apart`, was lost with
+        one worker after another, the scheduler or every worker is gone, or a worker has other
         versions.
     """
     _require_resources(client, resources)
@@ -227,19 +269,73 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
         import cloudpickle
         import dask
 
+        apart = isinstance(function, Apart)
+        libraries = function.libraries if isinstance(function, Apart) else ()
+        if libraries:
+            _compare_all(client, libraries)
         # a function of a notebook or script can be packed by value alone
-        packed = cloudpickle.dumps(_Task(function, versions()))
+        packed = cloudpickle.dumps(_Task(function, libraries, versions(libraries)))
         # a result and no scattered data: where the workers that hold it are lost, it is made again
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
             held = client.submit(pickle.loads, packed, pure=False)
-        yield from in_order(
-            lambda job: client.submit(_do, held, job, pure=False, resources=resources),
-            jobs,
-            lambda: JOBS_A_CORE * max(sum(client.nthreads().values()), 1),
-            partial(_collect, client, patience_s),
+
+        def submit(job: Any) -> Any:
+            return client.submit(_do, held, job, pure=False, resources=resources)
+
+        # a job that waits at a worker is lost with the one that ends it
+        each = 1 if apart else JOBS_A_CORE
+        collect = partial(_collect, client, patience_s, apart)
+        choose = partial(_first_done, client, patience_s) if apart else earliest
+        results = in_flight(
+            submit, jobs, lambda: each * max(_places(client, resources), 1), collect, choose
         )
+        try:
+            yield from _tell_apart(results, lambda lost: in_flight(submit, lost, _one, collect))
+        except (CancelledError, _GoneError) as error:
+            raise ClinicError(
+                "the scheduler, or every worker, is gone, or this machine was cut off from them, "
+                "as in its sleep: jobs are lost. See their logs, start them, then run the same "
+                "command again."
+            ) from error
 
     return run
+
+
+def _one() -> int:
+    return 1
+
+
+def _tell_apart(
+    results: Iterator[Any], alone: Callable[[Sequence[Any]], Iterator[Any]]
+) -> Iterator[Any]:
+    """Have jobs that were lost with one worker done alone: one of them ended it, not all."""
+    lost = []
+    for result in results:
+        if isinstance(result, Lost):
+            lost.append(result)
+        else:
+            yield result
+    n_with = Counter(one.last for one in lost)
+    yield from (one for one in lost if n_with[one.last] == 1)
+    yield from alone([one.job for one in lost if n_with[one.last] > 1])
+
+
+def _places(client: Client, resources: Mapping[str, float]) -> int:
+    """Count the jobs that the workers can do at a time."""
+    try:
+        if not resources:
+            return sum(client.nthreads().values())
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    except OSError as error:
+        raise _GoneError from error
+    return sum(_fit(worker, resources) for worker in workers)
+
+
+def _fit(worker: Mapping[str, Any], resources: Mapping[str, float]) -> int:
+    has = worker["resources"]
+    # 0.3 / 0.1 is a bit below 3
+    most = [has.get(name, 0) / amount + 1e-9 for name, amount in resources.items()]
+    return int(min(worker["nthreads"], *most))
 
 
 def _require_resources(client: Client, resources: Mapping[str, float]) -> None:
@@ -257,21 +353,20 @@ def _do(task: _Task, job: Any) -> Any:
     return task(job)
 
 
-def _collect(client: Client, patience_s: float, future: Future, job: Any) -> Any:
+def _collect(client: Client, patience_s: float, apart: bool, future: Future, job: Any) -> Any:
     from distributed import KilledWorker
 
     try:
         return _result(client, future, patience_s)
     except KilledWorker as error:
+        if apart:
+            n = error.allowed_failures + 1
+            reason = f"it ended {n} cluster workers, one after the other (out of memory?)"
+            return Lost(job, reason, error.last_worker.address)
         raise ClinicError(
             f"job {job} was lost with {error.last_worker.address} and with every worker that had "
             "it before: their memory may be too small. See the workers' logs, give each worker "
             "more memory, then run the same command again."
-        ) from error
-    except (CancelledError, _GoneError) as error:
-        raise ClinicError(
-            f"job {job} is lost: the scheduler, or every worker, is gone. See their logs, start "
-            "them, then run the same command again."
         ) from error
 
 
@@ -283,8 +378,7 @@ def _result(client: Client, future: Any, patience_s: float) -> Any:
     """Wait for a result as long as there are workers: the one that has it may be lost, too."""
     from distributed import wait
 
-    without_s = 0.0
-    while without_s <= patience_s:
+    for _ in _while_workers(client, patience_s):
         try:
             wait(future, timeout=STEP_S)
             return future.result(timeout=FETCH_S)
@@ -292,8 +386,32 @@ def _result(client: Client, future: Any, patience_s: float) -> Any:
             # a job's own is its result
             if future.status == "error":
                 raise
+    raise _GoneError
+
+
+def _first_done(client: Client, patience_s: float, futures: Sequence[Any]) -> Any:
+    """Wait for any of the results as long as there are workers."""
+    from distributed import wait
+
+    for _ in _while_workers(client, patience_s):
+        with contextlib.suppress(TimeoutError):
+            wait(futures, timeout=STEP_S, return_when="FIRST_COMPLETED")
+            return next(future for future in futures if future.done())
+    raise _GoneError
+
+
+def _while_workers(client: Client, patience_s: float) -> Iterator[None]:
+    """Go on as long as there are workers, or not too long since there were.
+
+    Raises
+    ------
+    _GoneError
+        There is no scheduler.
+    """
+    without_s = 0.0
+    while without_s <= patience_s:
+        yield
         try:
             without_s = 0.0 if client.nthreads() else without_s + STEP_S
         except OSError as error:
             raise _GoneError from error
-    raise _GoneError

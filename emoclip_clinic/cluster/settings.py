@@ -67,6 +67,8 @@ class QueueSettings:
     """Further lines for the queue, such as "--constraint=avx2"."""
     wait_minutes: int = 60
     """How long to wait for the first worker, or for another after the last is lost."""
+    resource_spec: str = ""
+    """SGE and PBS: what one job of the queue asks for, as their -l takes it."""
     resources: dict[str, float] = field(default_factory=dict)
     """What a job takes of a worker's while it runs, such as GPU = 1; each worker has that much."""
     tls: Tls | None = None

@@ -13,7 +13,7 @@ import pandas as pd
 from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path, devices, require_precision
-from emoclip_clinic.errors import EncoderError, StudyError
+from emoclip_clinic.errors import AGAIN, EncoderError, StudyError
 from emoclip_clinic.flags import MEASURED_COLUMNS, flagged
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import photo_measures, plain_choices, read_choices
@@ -25,7 +25,7 @@ from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
 from emoclip_clinic.pipeline.together import at_once, encode_together
 from emoclip_clinic.quality import WINDOW_COLUMNS, general, require_pose
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
-from emoclip_clinic.regression.jobs import Runner
+from emoclip_clinic.regression.jobs import Apart, Lost, Runner
 from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
 from emoclip_clinic.study import Stamp, Study
 from emoclip_clinic.turns import TurnChoice
@@ -246,8 +246,15 @@ def _each(
         return
     # what takes longest first: at the end nobody waits for it alone
     rows = sorted(rows, key=lambda row: -row["duration_s"])
+    by_name = {row["recording"]: row for row in rows}
     # a copy: the model that is loaded here is not sent
-    for row, made in zip(rows, run(replace(workers[0]).elsewhere, rows), strict=True):
+    job = Apart(replace(workers[0]).elsewhere, workers[0].encoding.libraries)
+    for made in run(job, rows):
+        if isinstance(made, Lost):
+            reason = f"{made.reason}; {AGAIN}"
+            yield made.job, workers[0].failed(made.job, reason, final=False)
+            continue
+        row = by_name[made.recording]
         if made.fingerprint != fingerprint:
             raise EncoderError(
                 f"recording {row['recording']} was encoded with other weights than those of this "

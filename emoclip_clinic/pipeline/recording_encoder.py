@@ -42,6 +42,10 @@ __all__ = ["Encoding", "RecordingEncoder"]
 
 log = logging.getLogger(__name__)
 
+LIBRARIES = ("av", "decord", "open_clip_torch", "opencv-python-headless", "torch")
+"""Names on PyPI of what decides the features beside numpy, scipy and pandas."""
+INT8_LIBRARIES = ("onnx", "onnxruntime")
+
 # a worker may have several threads
 _loading = threading.Lock()
 
@@ -83,6 +87,11 @@ class Encoding:
             **({} if self.precision == "fp32" else {"precision": self.precision}),
             **self.choices.settings,
         }
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """What workers have in the version of this machine, by its name on PyPI."""
+        return (*LIBRARIES, *INT8_LIBRARIES) if self.precision == "int8" else LIBRARIES
 
     def key(self, row: Mapping[Any, Any]) -> str:
         """Hash all that the features of a recording, a row of recordings.csv, depend on."""
