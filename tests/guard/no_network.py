@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["refuse_network"]
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 """What Python itself reports before it is done: `connect_ex` is a connect, too."""
@@ -24,19 +27,19 @@ def _watch(event: str, given: tuple[Any, ...]) -> None:
         to, address = given
         # a message without an address goes where its socket is connected
         if to.family in (socket.AF_INET, socket.AF_INET6) and address is not None:
-            _require_near(address[0])
+            _require(address[0], lambda ip: ip.is_loopback or ip.is_unspecified)
     elif event in LOOKS_UP:
-        _require_near(given[0])
+        # of a number nobody is asked
+        _require(given[0], lambda ip: True)
 
 
-def _require_near(host: str | bytes | None) -> None:
+def _require(host: str | bytes | None, allowed: Callable[[Address], bool]) -> None:
     name = host.decode() if isinstance(host, bytes) else host
-    if name and name != "localhost" and not _is_loopback(name):
-        raise OSError(f"a test asked for the network: {name}")
-
-
-def _is_loopback(name: str) -> bool:
+    if not name or name == "localhost":
+        return
     try:
-        return ipaddress.ip_address(name).is_loopback
+        near = allowed(ipaddress.ip_address(name))
     except ValueError:
-        return False
+        near = False
+    if not near:
+        raise OSError(f"a test asked for the network: {name}")
