@@ -15,7 +15,7 @@ import pandas as pd
 
 from emoclip_clinic.regression import Design, cross_validate
 from emoclip_clinic.regression.jobs import Runner
-from tests.guard.passed_on import ROOT, python_path
+from tests.guard.passed_on import python_path
 
 # workers unpack the functions of the test modules
 PYTHONPATH = python_path(Path(__file__).parent)

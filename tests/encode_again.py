@@ -1,8 +1,8 @@
-"""`python -m tests.encode_again START FOLDER N`: kill `encode` at about N places, then encode again.
+"""`python -m tests.encode_again FOLDER N`: kill `encode` at N places and more, then encode again.
 
-Each run is a fork of this process, which has encoded already and so has everything imported. A line
-of JSON a place says how the run ended, how the one after it did, and which files are not those of a
-run that nobody disturbed.
+The folder holds studies to begin with. Each run is a fork of this process, which has encoded
+already and so has everything imported. A line of JSON a place says how the run ended, how the one
+after it did, and which files are not those of a run that nobody disturbed.
 """
 
 from __future__ import annotations
@@ -53,25 +53,30 @@ def places(n_changes: int, n: int) -> list[int]:
     return sorted(evenly | set(random.Random(SEED).sample(range(1, n_changes + 1), n // 2)))
 
 
-def main(start: Path, folder: Path, n: int) -> None:
-    """Encode once here, once in a fork that nobody disturbs, and then twice a place."""
-    encode(shutil.copytree(start, folder / "first"))
+def main(folder: Path, n: int) -> None:
+    """Try every study in a folder: once undisturbed, and then twice a place."""
+    starts = sorted(folder.iterdir())
+    encode(shutil.copytree(starts[0], folder / "first"))
     isolated.close_all()
-    whole = shutil.copytree(start, folder / "whole")
-    code = forked(whole)
-    expected = content(whole)
-    n_changes = int(whole.with_suffix(".txt").read_text())
-    for last in places(n_changes, n):
-        study = shutil.copytree(start, folder / "study")
-        killed, again = forked(study, last), forked(study)
-        found = content(study)
-        names = sorted(
-            name for name in expected.keys() | found if expected.get(name) != found.get(name)
-        )
-        said = {"last": last, "of": n_changes, "killed": killed, "code": code, "again": again}
-        print(json.dumps({**said, "other": names}), flush=True)
-        shutil.rmtree(study)
+    for start in starts:
+        whole = shutil.copytree(start, folder / "whole")
+        code = forked(whole)
+        expected, n_changes = content(whole), int(whole.with_suffix(".txt").read_text())
+        shutil.rmtree(whole)
+        for last in places(n_changes, n):
+            study = shutil.copytree(start, folder / "study")
+            killed, again = forked(study, last), forked(study)
+            said = {"start": start.name, "last": last, "of": n_changes, "code": code}
+            found = {"killed": killed, "again": again, "other": others(content(study), expected)}
+            print(json.dumps({**said, **found}), flush=True)
+            shutil.rmtree(study)
+
+
+def others(found: dict[str, str], expected: dict[str, str]) -> list[str]:
+    """Name the files that are not the expected ones, are missing, or are too many."""
+    names = sorted(found.keys() | expected)
+    return [name for name in names if found.get(name) != expected.get(name)]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -22,7 +22,8 @@ import emoclip_clinic as ec
 from emoclip_clinic.cluster import connect, on_cores, scheduler
 from emoclip_clinic.errors import ClinicError, StudyError, TooFewError
 from emoclip_clinic.regression.jobs import Runner, serially
-from tests.dask_cluster import ROOT, Cluster, cluster_in, predictions, until
+from tests.dask_cluster import Cluster, cluster_in, predictions, until
+from tests.guard.passed_on import ROOT
 
 
 @pytest.fixture(scope="module")

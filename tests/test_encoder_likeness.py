@@ -40,7 +40,6 @@ def knowing(cosine_of_others: float) -> Recogniser:
     return Recogniser(lambda frame, box: own[0] if not who(frame, box) else away, SAME_PERSON, 0.05)
 
 
-
 def chosen(
     film: Sequence[Frame], photo: Frame, folder: Path, *recognisers: Recogniser
 ) -> tuple[Person, tuple[Person, ...]]:

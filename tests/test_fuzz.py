@@ -13,6 +13,7 @@ import pytest
 import emoclip_clinic as ec
 from emoclip_clinic import features
 from emoclip_clinic.recordings import read_recordings
+from emoclip_clinic.segments import EncodingProtocol
 from tests import small_study
 from tests.conftest import SHARED
 from tests.mutations import mutate, shortened
@@ -108,14 +109,20 @@ def check_tables(study: Path) -> set[str]:
     assert np.isfinite(used[["start_s", "stop_s", "n_frames", "face_fraction"]]).all(axis=None)
     assert (used["stop_s"] > used["start_s"]).all()
     assert segments.loc[segments["status"] != "used", "reason"].notna().all()
-    looks = pd.read_csv(folder / "quality_windows.csv").merge(segments[["recording", "window", "n_frames"]])
-    looks = looks[looks["status"] == "used"]
-    assert len(looks) == len(used)
-    assert np.isfinite(looks[list(KNOWN)]).all(axis=None), looks
-    # of one frame nobody can say whether it stands still
-    assert np.isfinite(looks.loc[looks["n_frames"] > 1, "frozen_fraction"]).all(), looks
+    check_looks(pd.read_csv(folder / "quality_windows.csv"), used)
     for name, rows in used.groupby("recording"):
         vectors = features.read(folder / f"{name}.safetensors").vectors
         assert len(vectors) == len(rows)
         assert np.isfinite(vectors).all()
     return set(used["recording"])
+
+
+def check_looks(every: pd.DataFrame, used: pd.DataFrame) -> None:
+    """Check that what can be known of each window that is used is known."""
+    looks = every[every["status"] == "used"].reset_index(drop=True)
+    assert len(looks) == len(used)
+    assert np.isfinite(looks[list(KNOWN)]).all(axis=None), looks
+    # a picture that is all that was seen in a window is not compared with the one before
+    length_s = (used["stop_s"] - used["start_s"]).reset_index(drop=True)
+    several = looks["longest_gap_s"] < length_s - 1 / EncodingProtocol().rate_hz - 1e-6
+    assert np.isfinite(looks.loc[several, "frozen_fraction"]).all(), looks
