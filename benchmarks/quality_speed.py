@@ -6,7 +6,6 @@ The pose, and finding the face, take YuNet's weights: without them only the rest
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Callable
 
@@ -41,7 +40,7 @@ def main() -> None:
     frames = rng.integers(0, 255, (8, HEIGHT, WIDTH, 3), dtype=np.uint8)
     looks, whole = Looks(N_FRAMES), WholeFrame()
     looks_ms = milliseconds(lambda number: looks.note(number, frames[number % 8], FACE, whole))
-    result = {"machine": platform.machine(), "height": HEIGHT, "threads": 1, "looks_ms": looks_ms}
+    result = {"height": HEIGHT, "threads": 1, "looks_ms": looks_ms}
     yunet = weights.verify("yunet")
     if yunet.state == "ok":
         finder = YuNet(yunet.path)

@@ -13,12 +13,12 @@ import pandas as pd
 
 from emoclip_clinic import tensors
 from emoclip_clinic.errors import StudyError
+from emoclip_clinic.flags import MEASURED_COLUMNS
 from emoclip_clinic.quality import WINDOW_COLUMNS
 from emoclip_clinic.segments import SEGMENT_COLUMNS
 from emoclip_clinic.tensors import UNREADABLE, read_tensor, write_tensor
 
 __all__ = [
-    "QUALITY_COLUMNS",
     "FeatureTable",
     "RecordingFeatures",
     "read",
@@ -27,9 +27,6 @@ __all__ = [
     "segments_table",
     "write",
 ]
-
-QUALITY_COLUMNS = ("recording", "measure", "value", "unit", "flag", "note")
-"""Columns of quality.csv; `flag` is "ok" or "warn"."""
 
 TENSOR = "vectors"
 TEXTS = ("recording", "encoder", "fingerprint", "notice")
@@ -53,7 +50,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def _no_quality() -> pd.DataFrame:
-    return pd.DataFrame(columns=list(QUALITY_COLUMNS))
+    return pd.DataFrame(columns=list(MEASURED_COLUMNS))
 
 
 def _no_windows() -> pd.DataFrame:
@@ -75,7 +72,7 @@ class RecordingFeatures:
     vectors: Vectors
     """float32 (used windows, dim), in the order of the rows whose status is "used"."""
     quality: pd.DataFrame = field(default_factory=_no_quality)
-    """Tidy measures of the recording: QUALITY_COLUMNS."""
+    """Tidy measures of the recording: flags.MEASURED_COLUMNS; `flags.flagged` says which warn."""
     notice: str = ""
     """What must be said wherever these features are used; mostly empty."""
     window_quality: pd.DataFrame = field(default_factory=_no_windows)
@@ -145,7 +142,7 @@ def read(path: Path) -> RecordingFeatures:
             **{name: notes[name] for name in TEXTS},
             segments=_table(notes["segments"], SEGMENT_COLUMNS).astype(SEGMENT_TYPES),
             vectors=vectors,
-            quality=_table(notes["quality"], QUALITY_COLUMNS).astype({"value": "float64"}),
+            quality=_measured(notes["quality"]),
             window_quality=_table(notes["window_quality"], WINDOW_COLUMNS).astype(WINDOW_TYPES),
         )
     except UNREADABLE as error:
@@ -224,6 +221,12 @@ def _rows(table: pd.DataFrame) -> list[list[Any]]:
     # plain Python values, a missing number as None: JSON has no NaN
     values = table.astype(object).where(table.notna(), None)
     return [list(row) for row in values.itertuples(index=False)]
+
+
+def _measured(rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    # some files have a flag before the note, as it was decided when they were written
+    plain = [(*row[:4], row[-1]) for row in rows]
+    return _table(plain, MEASURED_COLUMNS).astype({"value": "float64"})
 
 
 def _table(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:

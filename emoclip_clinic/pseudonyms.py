@@ -24,8 +24,21 @@ CODE_LETTERS = 8
 KEY_BYTES = 32
 KEY_VARIABLE = "EMOCLIP_CLINIC_KEY"
 LETTERS = {"participant": "P", "rater": "R", "session": "S", "recording": "X"}
-PLAIN_SESSION = re.compile(r"[A-Za-z]{0,12}[-.]?[0-9]{0,3}")
-"""Sessions that stay: "01", "baseline", "week-12"; anything longer may be a date or a name."""
+ALONE = (
+    "admission|assessment|baseline|discharge|endpoint|enrolment|enrollment|follow[-_ ]?up|"
+    "inclusion|intake|interview|posttreatment|pre|pretreatment|retest|screening|visit"
+)
+"""Words that say which visit it was, with a number and without."""
+COUNTED = "bl|d|day|fu|m|month|phase|post|ses|session|t|test|time|timepoint|tp|v|w|wave|week|y|year"
+"""Words and letters that say so with a number; by themselves they may be a name or initials."""
+NUMBER = "[0-9]{1,3}"
+PLAIN_SESSION = re.compile(
+    rf"(?:ses[-_])?(?:(?:{ALONE})(?:[-_ ]?{NUMBER})?|(?:{COUNTED})[-_ ]?{NUMBER}|{NUMBER}"
+    # Post is a name too, and so are VI and XI of the Roman numbers
+    r"|(?-i:post|I{1,3}|I?V))",
+    re.ASCII | re.IGNORECASE,
+)
+"""Sessions that stay: "01", "baseline", "week-12"; anything else may be a name or a date."""
 
 
 class Pseudonyms:
@@ -70,7 +83,7 @@ class Pseudonyms:
         return code
 
     def session(self, name: str) -> str:
-        """Keep a session's name if it is short and plain; a code for one that may be a date."""
+        """Keep a session's name if it can be no name and no date; a code for any other."""
         return name if PLAIN_SESSION.fullmatch(name) else self.code("session", name)
 
     def sha256(self, digest: str) -> str:

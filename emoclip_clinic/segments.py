@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from emoclip_clinic import resources
 from emoclip_clinic.errors import RecordingError, SettingsError
+from emoclip_clinic.flags import WarningLimits, warning_problems
 from emoclip_clinic.quality import QualityLimits, limit_problems
 from emoclip_clinic.schema import build
 from emoclip_clinic.turns import Stretch
 
 __all__ = [
-    "OUTSIDE", "SEGMENT_COLUMNS", "SHORT_TURN", "EncodingProtocol", "Plan", "Segment", "plan",
-    "read_protocol",
+    "GAP", "LATE_S", "OUTSIDE", "SEGMENT_COLUMNS", "SHORT_PART", "SHORT_TURN", "EncodingProtocol",
+    "Plan", "Segment", "plan", "read_protocol",
 ]  # fmt: skip
 
 SEGMENT_COLUMNS = (
@@ -38,8 +39,16 @@ MAX_WINDOW_FRAMES = 1023
 """The temporal position table of EmoCLIP has 1024 rows, one of them for the class token."""
 CLOCK_S = 1e-3
 """Containers round times to their clock, Matroska to 1 ms: a frame is not late by less."""
+LATE_S = 1.0
+"""A turn that starts later than this after the last frame is not of this recording."""
+GAP_INTERVALS = 3
+"""A gap takes more than so many of a recording's usual intervals, however short a window is."""
+FURTHEST_S = 1.0
+"""Frames may be so far apart, also where a window is shorter."""
 SHORT_TAIL = "tail shorter than half a window"
 SHORT_TURN = "turn shorter than half a window"
+SHORT_PART = "part beside a gap shorter than half a window"
+GAP = "gap: no new picture for more than half a window"
 OUTSIDE = "outside the participant's turns"
 BEYOND = "the turns go on after the end of the recording"
 
@@ -69,6 +78,8 @@ class EncodingProtocol:
     """Added on each side of the face before the square crop, as a share of its longer side."""
     quality: QualityLimits = field(default_factory=QualityLimits)
     """Beyond which a window is excluded; none by default."""
+    warn: WarningLimits = field(default_factory=WarningLimits)
+    """Beyond which a recording's measure warns."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,7 @@ def _problems(protocol: EncodingProtocol) -> list[str]:
         # written so that NaN is refused too
         if value is not None and not low <= value <= high:
             problems.append(f"{key} = {value}; allowed: {low} to {high}")
-    return problems + limit_problems(protocol.quality)
+    return problems + limit_problems(protocol.quality) + warning_problems(protocol.warn)
 
 
 def plan(
@@ -156,9 +167,11 @@ def plan(
     aligned to the end; if less, the rest is a segment with its reason. A recording shorter than a
     window is one window, filled up by reflection about its last frame, as the reference does.
 
-    With `stretches`, each of them is sampled and cut as if it were a recording by itself, of the
-    frames that begin in it: no window spans two, and no frame outside is read. One that is shorter
-    than half a window is left out, and so is what lies between, each a segment with its reason.
+    By rate, nothing is sampled in a gap, a time of more than half a window (and of three usual
+    intervals) without a new picture: what lies before it and after it is sampled and cut as if it
+    were a recording by itself, and so is each of `stretches`, of the frames that begin in it. No
+    window spans two of them, and no frame outside is read. One that is shorter than half a window
+    is left out, and so are gaps and what lies between stretches, each a segment with its reason.
 
     Parameters
     ----------
@@ -173,7 +186,8 @@ def plan(
     Raises
     ------
     RecordingError
-        There is no frame, the times do not ascend, or a stretch starts after the end.
+        There is no frame, the times do not ascend, a stretch starts more than `LATE_S` after the
+        end, or windows would show one picture each, since the frames are so far apart.
     """
     times = np.asarray(times_s, dtype=np.float64)
     if times.ndim != 1 or len(times) == 0:
@@ -181,10 +195,28 @@ def plan(
     if not np.isfinite(times).all() or (np.diff(times) < 0).any():
         raise RecordingError("the frames' times do not ascend")
     # the last frame is on display about as long as the others
-    end_s = times[-1] + (float(np.median(np.diff(times))) if len(times) > 1 else CLOCK_S)
-    if stretches is None:
+    usual_s = float(np.median(np.diff(times))) if len(times) > 1 else CLOCK_S
+    end_s = float(times[-1]) + usual_s
+    gaps = _gaps(times, usual_s, protocol)
+    if stretches is None and not gaps:
         return _plan(times, end_s, protocol)
-    return _within(times, end_s, protocol, stretches)
+    return _within(times, end_s, protocol, stretches or [(float(times[0]), end_s)], gaps)
+
+
+def _gaps(times: Times, usual_s: float, protocol: EncodingProtocol) -> list[Stretch]:
+    """Find the times without a new picture, from when the one before is usually replaced."""
+    if protocol.rate_hz is None:
+        return []
+    window_s = protocol.window_frames / protocol.rate_hz
+    if usual_s > max(window_s, FURTHEST_S):
+        raise RecordingError(
+            f"its frames are {usual_s:g} s apart, and a window takes {window_s:g} s: it would show "
+            "one picture. A protocol with every_nth samples such recordings"
+        )
+    longest_s = max(window_s / 2, GAP_INTERVALS * usual_s) + CLOCK_S
+    last = np.flatnonzero(np.diff(times) > longest_s)
+    bounds = zip((times[last] + usual_s).tolist(), times[last + 1].tolist(), strict=True)
+    return [(start_s, stop_s) for start_s, stop_s in bounds]
 
 
 def _plan(times: Times, end_s: float, protocol: EncodingProtocol) -> Plan:
@@ -205,39 +237,59 @@ def _plan(times: Times, end_s: float, protocol: EncodingProtocol) -> Plan:
 
 
 def _within(
-    times: Times, end_s: float, protocol: EncodingProtocol, stretches: Sequence[Stretch]
+    times: Times,
+    end_s: float,
+    protocol: EncodingProtocol,
+    stretches: Sequence[Stretch],
+    gaps: Sequence[Stretch],
 ) -> Plan:
-    """Plan each stretch by itself, and say what lies outside."""
-    if stretches and stretches[-1][0] >= end_s:
+    """Plan each stretch by itself, on either side of a gap too, and say what is left out."""
+    if stretches[-1][0] >= end_s + LATE_S:
         raise RecordingError(BEYOND)
     plans, before_s = [], float(times[0])
     # after the last frame there is nothing to tell of
-    for start_s, stop_s in [*stretches, (end_s, end_s)]:
-        low, high = np.searchsorted(times, [start_s, stop_s])
-        if np.searchsorted(times, before_s) < low:
-            plans.append(_left_out(before_s, start_s, 0, OUTSIDE))
-        if start_s < end_s:
-            until_s = min(stop_s, times[high] if high < len(times) else end_s)
-            if high == len(times) and end_s - CLOCK_S < stop_s:
-                until_s = end_s
-            one = _stretch(times, (int(low), int(high)), (start_s, float(until_s)), protocol)
-            plans.append(one)
-        before_s = max(before_s, stop_s)
+    for stretch in [*stretches, (end_s, end_s)]:
+        if np.searchsorted(times, before_s) < np.searchsorted(times, stretch[0]):
+            plans.append(_left_out(before_s, stretch[0], 0, OUTSIDE))
+        for part, is_gap in _split(stretch, gaps):
+            if is_gap:
+                plans.append(_left_out(*part, 0, GAP))
+            elif part[0] < end_s:
+                short = SHORT_TURN if part == stretch else SHORT_PART
+                plans.append(_part(times, end_s, part, protocol, short))
+        before_s = max(before_s, stretch[1])
     return _joined(plans)
 
 
-def _stretch(
-    times: Times, frames: tuple[int, int], stretch: Stretch, protocol: EncodingProtocol
+def _split(stretch: Stretch, gaps: Sequence[Stretch]) -> Iterator[tuple[Stretch, bool]]:
+    """Divide a stretch into gaps and what lies between them; each with whether it is a gap."""
+    start_s, stop_s = stretch
+    for gap in gaps:
+        if gap[0] < stop_s and start_s < gap[1]:
+            if start_s < gap[0]:
+                yield (start_s, gap[0]), False
+            yield (max(start_s, gap[0]), min(stop_s, gap[1])), True
+            start_s = gap[1]
+    if start_s < stop_s:
+        yield (start_s, stop_s), False
+
+
+def _part(
+    times: Times, end_s: float, part: Stretch, protocol: EncodingProtocol, short: str
 ) -> Plan:
-    """Plan the frames from the first to before the last; a recording is never too short."""
-    first, stop = frames
+    """Plan the frames that begin in a part; what is too short is left out, but no recording is."""
+    start_s, stop_s = part
+    first, stop = (int(place) for place in np.searchsorted(times, part))
+    until_s = min(stop_s, float(times[stop]) if stop < len(times) else end_s)
+    if stop == len(times) and end_s - CLOCK_S < stop_s:
+        until_s = end_s
     if first == stop:
-        return _left_out(*stretch, 0, SHORT_TURN)
-    made = _plan(times[first:stop], stretch[1], protocol)
+        return _left_out(start_s, until_s, 0, short)
+    made = _plan(times[first:stop], until_s, protocol)
     n_samples = made.segments[0].n_frames
-    short = len(made.segments) == 1 and 2 * n_samples < protocol.window_frames
-    if short and stop - first < len(times):
-        return _left_out(*stretch, n_samples, SHORT_TURN)
+    too_short = len(made.segments) == 1 and 2 * n_samples < protocol.window_frames
+    if too_short and stop - first < len(times):
+        return _left_out(start_s, until_s, n_samples, short)
     return replace(made, frames=made.frames + first)
 
 

@@ -30,7 +30,7 @@ def noise(seed: int, n: int, size: int) -> list[Frame]:
 def clips(batched: BatchedEncoder, frames: Sequence[Frame], length: int) -> list[Clip]:
     """Embed the clips that follow one another, each as soon as its frames were given."""
     parts = [frames[start : start + length] for start in range(0, len(frames), length)]
-    with batched.source() as source:
+    with batched.source(keep_frames=True) as source:
         ordered = [source.clip([source.frame(one) for one in part]) for part in parts]
     return [one.result() for one in ordered]
 

@@ -17,6 +17,7 @@ from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.model import Architecture, VideoEncoder
 from emoclip_clinic.errors import EncoderError
+from emoclip_clinic.flags import WarningLimits, flagged
 from emoclip_clinic.segments import EncodingProtocol, Plan, Segment, plan, read_protocol
 from emoclip_clinic.video.faces import Box, WholeFrame, crop_square, load_face_finder
 from emoclip_clinic.video.probe import timestamps
@@ -264,7 +265,8 @@ def test_whole_frames_are_prepared_as_the_reference_does() -> None:
 def test_quality_is_measured() -> None:
     """Fractions of frames with a face and with several, size of the face, brightness: the truth."""
     frames = [picture(7 * n, face=n < 16, others=n < 4) for n in range(20)]
-    table = encoded(frames, made_plan(20)).quality.set_index("measure")
+    measured = encoded(frames, made_plan(20)).quality
+    table = flagged(measured, WarningLimits()).set_index("measure")
     assert table.loc["face_fraction", "value"] == pytest.approx(16 / 20)
     assert table.loc["several_faces", "value"] == pytest.approx(4 / 20)
     assert table.loc["several_faces", "flag"] == "warn"

@@ -16,6 +16,7 @@ from emoclip_clinic import features
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
+from emoclip_clinic.flags import WarningLimits, flagged
 from emoclip_clinic.quality import MEASURES, WINDOW_COLUMNS, QualityLimits
 from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, plan, read_protocol
 from emoclip_clinic.video.faces import Box, FaceFinder, WholeFrame, load_face_finder
@@ -104,7 +105,7 @@ def test_frozen_frames_are_counted() -> None:
     frames[3:8] = [frames[2]] * 5
     made = encoded(frames)
     assert made.window_quality["frozen_fraction"].tolist() == pytest.approx([5 / 7, 0])
-    own = made.quality.set_index("measure").loc["frozen_fraction"]
+    own = flagged(made.quality, WarningLimits()).set_index("measure").loc["frozen_fraction"]
     assert own["value"] == pytest.approx(5 / 15)
     assert own["note"] == "frozen frames"
 
@@ -188,7 +189,7 @@ def test_a_real_recording_is_measured(shared: Path) -> None:
     made = encode_recording(
         frames, whole, BATCHED, finder, protocol, recording="a", times_s=times_s
     )
-    assert (made.quality["flag"] == "ok").all()
+    assert (flagged(made.quality, WarningLimits())["flag"] == "ok").all()
     (row,) = made.window_quality.to_dict("records")
     assert 150 < row["face_size_px"] < 220
     assert row["roll_deg"] < 10

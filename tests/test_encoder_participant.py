@@ -18,6 +18,7 @@ from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.participant import encode_participant
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.features import RecordingFeatures
+from emoclip_clinic.flags import WarningLimits, flagged
 from emoclip_clinic.participant_rule import parse_rule
 from emoclip_clinic.segments import EncodingProtocol, plan
 from emoclip_clinic.video.choosing import Chosen, choose, lead
@@ -217,8 +218,9 @@ def test_real_people_who_change_places(shared: Path) -> None:
 def test_a_rule_that_all_but_chose_somebody_else_warns(rule: str, lead: float, flag: str) -> None:
     """Two faces of one size, half a picture apart: the larger one is anybody's guess."""
     quality = encoded(Film(side_by_side(drawn(1, 16), drawn(2, 16))), rule).quality
-    row = quality.set_index("measure").loc["participant_lead"]
+    row = flagged(quality, WarningLimits()).set_index("measure").loc["participant_lead"]
     assert (row["value"], row["flag"]) == (pytest.approx(lead), flag)
-    alone = encoded(Film(drawn(1, 16)), rule).quality.set_index("measure").loc["participant_lead"]
+    alone = flagged(encoded(Film(drawn(1, 16)), rule).quality, WarningLimits())
+    alone = alone.set_index("measure").loc["participant_lead"]
     assert np.isnan(alone["value"])
     assert alone["flag"] == "ok"

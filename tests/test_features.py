@@ -34,7 +34,6 @@ def made(recording: str = "sub-007_ses-01", seed: int = 1, dim: int = 5) -> Reco
             "measure": ["face size", "crop brightness"],
             "value": [101.5, None],
             "unit": ["px", ""],
-            "flag": ["ok", "warn"],
             "note": ["", "no face"],
         }
     ).astype({"value": float})

@@ -10,11 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
-    "duplicates", "features", "frames", "given_scores", "groups", "headings", "item_columns",
-    "item_names", "matching", "participant_rule", "participants", "predictions", "pseudonyms",
-    "quality", "rating_cells", "ratings", "recordings", "reviews", "scale", "scale_rules", "scales",
-    "scan", "scoring", "segments", "settings", "sheets", "tensors", "thresholds", "turns",
-    "weights",
+    "duplicates", "features", "flags", "frames", "given_scores", "groups", "headings",
+    "item_columns", "item_names", "matching", "participant_rule", "participants", "predictions",
+    "pseudonyms", "quality", "rating_cells", "ratings", "recordings", "reviews", "scale",
+    "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets", "tensors",
+    "thresholds", "turns", "weights",
 }  # fmt: skip
 WORKSHOPS = {
     "agreement", "demo", "encoder", "ratings_files", "regression", "report", "training",

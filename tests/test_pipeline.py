@@ -310,6 +310,9 @@ def test_predict_scores_new_recordings_alike(done: ec.Study, tmp_path: Path) -> 
     make_recordings(tmp_path / "new", ["N01", "N02"])
     shutil.copytree(done.path / "interviews" / PEOPLE[0], tmp_path / "new" / PEOPLE[0])
     study = ec.Study.create(tmp_path / "predictions")
+    protocol = study.path / "protocols" / "encoding" / "emoclip.toml"
+    protocol.parent.mkdir(parents=True, exist_ok=True)
+    protocol.write_text("rate_hz = 1\n[warn]\nmin_face_size_px = 65\n")
     output = tmp_path / "scores.csv"
     drivers = tmp_path / "drivers.csv"
     result = ec.pipeline.predict(study, tmp_path / "new", model, output, drivers=drivers)
@@ -324,6 +327,12 @@ def test_predict_scores_new_recordings_alike(done: ec.Study, tmp_path: Path) -> 
     assert set(moved["method"]) == {"exact"}
     assert set(moved["recording"]) == set(table["recording"])
     assert set(moved["target"]) == set(table["target"])
+    # how recordings are sampled is the model's matter, what warns is this study's
+    folder = study.features_dir("emoclip-demo")
+    quality = pd.read_csv(folder / "quality.csv", index_col="measure")
+    assert set(quality.loc["face_size_px", "note"]) == {"small face"}
+    assert list(quality["recording"]) == sorted(quality["recording"])
+    assert (pd.read_csv(folder / "segments.csv")["n_frames"] > 2).all()
 
 
 def test_predict_in_the_study_itself_scores_that_folder_only(

@@ -66,6 +66,17 @@ def test_a_session_that_is_a_date_is_coded_as_a_group_too(names: Identities) -> 
     )
 
 
+def test_a_session_that_is_a_name_is_coded_wherever_it_stands() -> None:
+    """The folders siteA/Ottoline/x.mp4 make a person's name the session."""
+    recordings = pd.DataFrame(
+        {"recording": ["sub-siteA_ses-Ottoline"], "participant": "siteA", "session": "Ottoline"}
+    )
+    names = Identities(Pseudonyms(KEY), recordings, [], [], [])
+    made = names.table(recordings.assign(note="no rating of Ottoline"))
+    assert not made.apply(lambda column: column.str.contains("Ottoline|siteA")).any(axis=None)
+    assert made["session"][0] == names.session("Ottoline")
+
+
 def test_recordings_of_one_visit_are_numbered(names: Identities) -> None:
     """What a file called its run may be a name."""
     person = names.participant("P1")

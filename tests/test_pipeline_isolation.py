@@ -6,13 +6,15 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import emoclip_clinic as ec
 from emoclip_clinic.files import sha256_file
-from emoclip_clinic.pipeline import encoding
+from emoclip_clinic.pipeline import encoding, recording_encoder
 from emoclip_clinic.recordings import read_recordings
 from emoclip_clinic.video import decoder
 from tests.child_processes import decoders, linux_only
@@ -72,6 +74,37 @@ def test_a_crash_while_a_recording_is_encoded_is_its_row(
     assert ec.pipeline.encode(study, folder).exclusions.empty
     assert encoded(study) == disturbed
     assert ec.pipeline.encode(study, folder).fresh
+
+
+def test_a_fault_of_the_program_costs_one_recording(
+    study: ec.Study, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a recording makes it do; the log says where, and the next run tries again."""
+    plan = recording_encoder.plan
+
+    def faulty(times_s: np.ndarray, *others: Any) -> Any:
+        return plan(times_s, *others) if len(times_s) != 200 else 1 / 0
+
+    folder = study.path / "interviews"
+    with monkeypatch.context() as patch:
+        patch.setattr(recording_encoder, "plan", faulty)
+        result = ec.pipeline.encode(study, folder)
+    ((stage, name, reason),) = result.exclusions[["stage", "id", "reason"]].to_numpy().tolist()
+    assert (stage, name) == ("encode", VICTIM)
+    assert "the program failed on it (ZeroDivisionError)" in reason
+    assert "in faulty" in caplog.text
+    assert ec.pipeline.encode(study, folder).exclusions.empty
+
+
+def test_whoever_is_told_of_the_progress_may_stop_it(study: ec.Study) -> None:
+    """An error raised there is no recording's fault."""
+
+    def told(what: str, done: int, total: int) -> None:
+        if what == "frames":
+            raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        ec.pipeline.encode(study, study.path / "interviews", progress=told)
 
 
 @linux_only

@@ -18,7 +18,10 @@ import pytest
 import emoclip_clinic as ec
 from emoclip_clinic import features, pipeline
 from emoclip_clinic.errors import ClinicError, SettingsError, StudyError
+from emoclip_clinic.participant_rule import parse_rule
+from emoclip_clinic.pipeline.choosing import UNRECOGNISED, Choices, photo_measures
 from emoclip_clinic.recordings import read_recordings
+from emoclip_clinic.reviews import Review
 from tests.two_people import drawn, side_by_side
 from tests.videos import write_video
 
@@ -108,9 +111,31 @@ def test_a_photo_finds_its_person(study: ec.Study, side: str) -> None:
     """Of two, with the image tower: the windows are those of who is known to sit there."""
     for name in ("P01", "P02"):
         shutil.copy(study.path / f"{side}.png", study.path / f"{name}.png")
-    made, known = encoded(study, "{participant}.png"), encoded(study, side)
+    made, other = encoded(study, "{participant}.png"), "sub-P02_ses-01"
+    warned = warned_photos(study)
     assert len(made.vectors) > 0
-    assert made.vectors.tobytes() == known.vectors.tobytes()
+    assert made.vectors.tobytes() == encoded(study, side).vectors.tobytes()
+    # P02's recording shows who sits on the left, alone, and is encoded all the same: that is said
+    assert warned == {NAME: UNRECOGNISED, other: UNRECOGNISED}
+
+
+def warned_photos(study: ec.Study) -> dict[str, str]:
+    """Read what quality.csv warns of, where a photo decided; `encode` counts it."""
+    result = pipeline.encode(study, study.path / "interviews", participant="{participant}.png")
+    assert result.fresh
+    table = pd.read_csv(study.features_dir("emoclip-demo") / "quality.csv", keep_default_na=False)
+    rows = table[(table["measure"] == "photo_recogniser") & (table["flag"] == "warn")]
+    (said,) = (note for note in result.notes if UNRECOGNISED in note)
+    assert f"({len(rows)} recording" in said
+    return dict(zip(rows["recording"], rows["note"], strict=True))
+
+
+def test_a_face_recogniser_says_who_is_absent() -> None:
+    """With SFace nothing warns; a recording without a photo, or with a review, has no row."""
+    photos = {name: (Path("a.png"), "") for name in ("a", "b")}
+    choices = Choices(parse_rule("a.png"), "sface", photos, {"b": Review(people=(1,))})
+    (row,) = photo_measures(choices, ["a", "b", "c"]).to_dict("records")
+    assert (row["recording"], row["value"], row["note"]) == ("a", 1.0, "")
 
 
 def test_a_photo_that_cannot_be_used_is_a_reason_or_an_error(study: ec.Study) -> None:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import emoclip_clinic as ec
-from emoclip_clinic import features, files
+from emoclip_clinic import features, files, resources
 from emoclip_clinic.cli import app
 from emoclip_clinic.errors import SettingsError, StudyError
 from emoclip_clinic.pipeline.quality_tables import left_out_windows, windows_csv
@@ -113,6 +113,40 @@ def test_a_limit_of_the_protocol_excludes_with_a_reason(small: ec.Study) -> None
 
 def vectors_of(study: ec.Study) -> list[Path]:
     return sorted(study.features_dir(ENCODER).glob("*.safetensors"))
+
+
+def test_a_limit_that_warns_encodes_nothing_again(small: ec.Study) -> None:
+    """Both tables of quality follow it; features, their keys and their times stay as they are."""
+    interviews, folder = small.path / "interviews", small.features_dir(ENCODER)
+    ec.pipeline.encode(small, interviews)
+    path = small.path / "protocols" / "encoding" / "emoclip.toml"
+    path.parent.mkdir(parents=True)
+    text = resources.find("protocols/encoding", "emoclip").read_text()
+    text = text.replace("min_face_size_px = 48", "min_face_size_px = 65")
+    path.write_text(text.replace("min_short_side = 240", "min_short_side = 10"))
+    before = [(one.read_bytes(), one.stat().st_mtime_ns) for one in vectors_of(small)]
+    small_picture = noted(small.quality_csv, "short_side")
+    assert "a small picture" in small_picture
+    assert noted(folder / "quality.csv", "face_size_px") == ""
+    study = ec.Study(small.path)
+    result = ec.pipeline.encode(study, interviews)
+    assert not result.fresh
+    assert [(one.read_bytes(), one.stat().st_mtime_ns) for one in vectors_of(study)] == before
+    assert noted(small.quality_csv, "short_side") == ""
+    assert noted(folder / "quality.csv", "face_size_px") == "small face"
+    assert ec.pipeline.encode(ec.Study(small.path), interviews).fresh
+    # `ingest` alone goes by the same protocol, and finds nothing to do
+    assert ec.pipeline.ingest(ec.Study(small.path), interviews).fresh
+    path.unlink()
+    ec.pipeline.ingest(ec.Study(small.path), interviews)
+    assert noted(small.quality_csv, "short_side") == small_picture
+
+
+def noted(path: Path, measure: str) -> str:
+    """Give the one note that all recordings have on a measure."""
+    table = pd.read_csv(path, keep_default_na=False)
+    (note,) = set(table.loc[table["measure"] == measure, "note"])
+    return str(note)
 
 
 def test_limits_of_the_pose_are_refused_before_anything_is_decoded(small: ec.Study) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -66,16 +68,85 @@ def test_an_accent_is_written_in_two_ways_and_is_one_letter() -> None:
     )
 
 
-@pytest.mark.parametrize("session", ["01", "2", "baseline", "week-12", "V3"])
+@pytest.mark.parametrize(
+    "session",
+    ["01", "2", "123", "baseline", "Baseline2", "follow-up", "followup_2", "pre", "post", "Post-2",
+     "screening", "week12", "week-12", "Week 12", "month06", "visit2", "t0", "V3", "ses-01",
+     "ses-baseline", "day3", "T-1", "fu1", "I", "IV"],
+)  # fmt: skip
 def test_plain_sessions_stay(session: str) -> None:
     """Which visit it was must be seen."""
     assert Pseudonyms(KEY).session(session) == session
 
 
-@pytest.mark.parametrize("session", ["20240131", "2024-01-31", "31.1.2024", "visit of Jane Roe"])
+@pytest.mark.parametrize(
+    "session",
+    ["20240131", "2024-01-31", "31.1.2024", "visit of Jane Roe", "May-17", "May", "JohnSmith",
+     "2024", "siteA", "A", "JR", "JR-12", "Day", "Post", "Session", "Xi", "VI", "ses-Anna",
+     "ses-31-01", "week-2024", "01 Anna", "baseline Anna", "Anna1", "\u017fes-1", "t\u0661", "01\n",
+     "", "pre-post"],
+)  # fmt: skip
 def test_sessions_that_may_be_dates_or_names_become_codes(session: str) -> None:
     """A date with a place may single a person out."""
     assert Pseudonyms(KEY).session(session).startswith("S-")
+
+
+GIVEN = [
+    "Anna", "Maria", "Ana", "Mary", "May", "June", "April", "Summer", "Dawn", "Eve", "Ben", "Tom",
+    "Tim", "Max", "Jan", "Ian", "Liv", "Vic", "Ivy", "Mimi", "Di", "Vi", "Lee", "Li", "Xi", "Wei",
+    "Ming", "Yu", "Tülây", "Zoë", "José", "Seán", "Mohammed", "Fatima", "Olu", "Sven", "Ines",
+    "Francesca", "Konstantinos", "美咲", "王伟", "Иван",
+]  # fmt: skip
+SURNAMES = [
+    "Smith", "Jones", "Schmidt", "Müller", "Nguyen", "Garcia", "Kim", "Park", "Young", "Day",
+    "Weeks", "Monday", "Winter", "Post", "Session", "Test", "March", "Wang", "Ng", "O'Neill",
+    "Berg-Roe", "Ivanova", "Rossi", "Silva", "Yilmaz", "Sato", "Wave", "Phase", "Time", "Prewitt",
+]  # fmt: skip
+CASES = (str, str.lower, str.upper, str.title)
+
+
+@given(
+    st.lists(st.sampled_from(GIVEN + SURNAMES), min_size=1, max_size=3),
+    st.sampled_from(CASES),
+    st.sampled_from(["", " ", "_", "-", ".", ", "]),
+    st.sampled_from(["", "1", "_02", " 17", "-2024", "ses-", "visit "]),
+)
+def test_no_name_is_a_plain_session(
+    names: list[str], case: Callable[[str], str], between: str, beside: str
+) -> None:
+    """Given names and surnames, alone and joined, in any case, with a number or a word beside."""
+    name = case(between.join(names))
+    written = (
+        [name] if beside and name.lower() in NUMBERED else [name, name + beside, beside + name]
+    )
+    for session in written:
+        # in small letters "post" is the visit after a treatment
+        assert session == "post" or Pseudonyms(KEY).session(session).startswith("S-"), session
+
+
+NUMBERED = {"day", "post", "session", "test", "wave", "phase", "time"}
+"""Names that, with a number, are visits."""
+DATES = (
+    "%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d%m%Y", "%y%m%d",
+    "%d%m%y", "%d.%m.%y", "%m-%d-%y", "%d.%m.", "%d.%m", "%d-%m", "%m-%d", "%d%m", "%Y-%m", "%Y",
+    "%m%Y", "%b-%d", "%d%b%Y", "%d %B %Y", "%B %d, %Y", "%b%Y", "%B", "%b", "%a", "%A", "%Y-W%W",
+    "%Y_%j", "%y%j", "%H%M", "%Y-%m-%dT%H:%M:%S",
+)  # fmt: skip
+"""As people and cameras write them."""
+
+
+@given(
+    st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31)),
+    st.sampled_from(DATES),
+    st.sampled_from(["", "ses-", "visit", "week-"]),
+    st.sampled_from([str, str.lower, str.upper]),
+)
+def test_no_date_is_a_plain_session(
+    day: datetime, form: str, before: str, case: Callable[[str], str]
+) -> None:
+    """In any common writing, whole or in part, with a word before."""
+    session = before + case(day.strftime(form))
+    assert Pseudonyms(KEY).session(session).startswith("S-"), session
 
 
 def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from emoclip_clinic.errors import ClinicError, RecordingError, SettingsError
-from emoclip_clinic.segments import EncodingProtocol, plan, read_protocol
+from emoclip_clinic.segments import GAP, EncodingProtocol, plan, read_protocol
 
 BY_RATE = EncodingProtocol(rate_hz=6.25)
 BY_NUMBER = EncodingProtocol(every_nth=4)
@@ -21,8 +21,15 @@ protocols = st.builds(
     window_frames=st.integers(1, 20),
     stride_frames=st.integers(1, 30),
 )
-# frames may be shown for 5 ms to 2 s: telephones drop frames, screen recordings hold them
-variable_times = st.lists(st.floats(0.005, 2.0), min_size=1, max_size=120).map(np.cumsum)
+# frames may be shown for 5 ms to 1 s, none for longer than three others: that would be a gap
+variable_times = st.builds(
+    lambda shortest_s, steps: np.cumsum(shortest_s * np.array(steps)),
+    st.floats(0.005, 0.33),
+    st.lists(st.floats(1, 3), min_size=1, max_size=120),
+)
+times_with_gaps = st.lists(st.floats(0.005, 1.0) | st.floats(1, 1e9), min_size=1, max_size=120).map(
+    np.cumsum
+)
 
 
 def at_fps(fps: float, n: int) -> np.ndarray:
@@ -80,6 +87,60 @@ def test_short_recording_is_reflected() -> None:
     assert only.n_frames == 5
     (single,) = plan([0.0], short).segments
     assert single.positions == (0,) * 12
+
+
+def test_nothing_is_sampled_in_a_gap() -> None:
+    """A camera that stood still for a minute: no window shows the frame before it for a minute."""
+    times = np.concatenate([at_fps(25, 300), 70 + at_fps(25, 128), 80 + at_fps(25, 40)])
+    result = plan(times, BY_RATE)
+    assert [(s.start_s, s.stop_s, s.n_frames, s.reason) for s in result.segments] == [
+        (0, pytest.approx(5.12), 32, ""),
+        (pytest.approx(5.12), pytest.approx(10.24), 32, ""),
+        (pytest.approx(10.24), pytest.approx(12), 11, "tail shorter than half a window"),
+        (pytest.approx(12), 70, 0, GAP),
+        (70, pytest.approx(75.12), 32, ""),
+        (pytest.approx(75.12), 80, 0, GAP),
+        (80, pytest.approx(81.6), 10, "part beside a gap shorter than half a window"),
+    ]
+    assert all(len(set(s.positions)) == 32 for s in result.segments if not s.reason)
+
+
+def test_a_time_from_nowhere_costs_no_memory() -> None:
+    """A last frame a thousand years later is a gap, and not 2e11 samples."""
+    times = np.append(at_fps(25, 300), 3.2e10)
+    result = plan(times, BY_RATE)
+    assert [s.reason for s in result.segments][-2:] == [
+        GAP,
+        "part beside a gap shorter than half a window",
+    ]
+    assert len(result.frames) <= 76
+
+
+def test_frames_too_far_apart_are_refused_with_the_cure() -> None:
+    """A picture every ten seconds: each window would show one of them."""
+    with pytest.raises(RecordingError, match=r"10 s apart, and a window takes 5.12 s.*every_nth"):
+        plan(10 * at_fps(1, 100), BY_RATE)
+    assert len(plan(10 * at_fps(1, 100), BY_NUMBER).frames) == 25
+
+
+@given(times=times_with_gaps, protocol=protocols)
+def test_every_frame_is_in_a_row_and_no_window_spans_a_gap(
+    times: np.ndarray, protocol: EncodingProtocol
+) -> None:
+    """Whatever the gaps; a window shows no picture for longer than half of it."""
+    assume(len(times) < 2 or np.median(np.diff(times)) <= 1)
+    result = plan(times, protocol)
+    usual_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    longest_s = max(protocol.window_frames / protocol.rate_hz / 2, 3 * usual_s) + 2e-3
+    for segment in result.segments:
+        if not segment.reason:
+            inside = times[(segment.start_s <= times) & (times < segment.stop_s)]
+            assert np.diff([segment.start_s, *inside, segment.stop_s]).max() <= longest_s
+    if protocol.stride_frames <= protocol.window_frames:
+        for time in times:
+            assert any(s.start_s - 1e-6 <= time < s.stop_s for s in result.segments)
+    spans = [(s.start_s, s.stop_s) for s in result.segments if s.reason == GAP]
+    assert not any(start < time < stop for time in times for start, stop in spans)
 
 
 def test_frame_that_stays_on_display_counts_as_long_as_it_is_seen() -> None:

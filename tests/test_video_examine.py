@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from videos import numbered_frames, wipe_frames, write_video
 
+from emoclip_clinic.flags import MEASURED_COLUMNS, WarningLimits, flagged
 from emoclip_clinic.recordings import recording_table
 from emoclip_clinic.scan import scan
-from emoclip_clinic.video.examine import QUALITY_COLUMNS, examine
+from emoclip_clinic.video.examine import examine
 
 DIGEST = "0" * 64
 TEXTURE = np.random.default_rng(0).integers(60, 200, (240, 320, 1), dtype=np.uint8)
@@ -26,13 +27,13 @@ def measures(folder: Path) -> pd.DataFrame:
     (found,) = scan(folder).found
     row, quality = examine(found, "x.mp4", DIGEST)
     assert row.status == "usable"
-    assert list(quality.columns) == list(QUALITY_COLUMNS)
+    assert list(quality.columns) == list(MEASURED_COLUMNS)
     assert set(quality["recording"]) == {row.recording}
     return quality.set_index("measure")
 
 
 def warnings(folder: Path) -> dict[str, str]:
-    table = measures(folder)
+    table = flagged(measures(folder).reset_index(), WarningLimits()).set_index("measure")
     return table.loc[table["flag"] == "warn", "note"].to_dict()
 
 

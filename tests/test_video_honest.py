@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import av
@@ -9,9 +12,10 @@ import numpy as np
 import pytest
 
 from emoclip_clinic.segments import plan, read_protocol
+from emoclip_clinic.video.examine import quality
 from emoclip_clinic.video.probe import probe, timestamps
 from emoclip_clinic.video.reader import read_frames
-from tests.videos import frame_number, numbered_frames, write_video
+from tests.videos import frame_number, numbered_frames, write_matrix, write_video
 
 FRAMES = numbered_frames(60)
 OPEN_AT_20 = {"g": "20", "bf": "0", "x264-params": "scenecut=0:repeat-headers=1"}
@@ -55,6 +59,49 @@ def test_a_picture_that_changes_its_size_keeps_its_times(tmp_path: Path) -> None
     assert numbers(path) == list(range(40))
     shapes = [frame.shape[:2] for frame in read_frames(path, range(40))]
     assert shapes == [(96, 128)] * 20 + [(192, 256)] * 20
+
+
+def test_parts_joined_byte_by_byte_lose_no_frame(tmp_path: Path) -> None:
+    """Where the second begins its clock anew, time is counted on, and the table says from where."""
+    parts = [
+        write_video(
+            tmp_path / f"{n}.ts", FRAMES[30 * n : 30 * n + 30], fps=12.5, options={"bf": "2"}
+        )
+        for n in (0, 1)
+    ]
+    path = tmp_path / "joined.mts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    facts = probe(path)
+    assert facts.times_s == pytest.approx(np.arange(60) / 12.5, abs=1e-4)
+    assert facts.set_back_s == pytest.approx([30 / 12.5], abs=1e-4)
+    assert np.array_equal(timestamps(path, 60), facts.times_s)
+    assert np.array_equal(probe(path, decode=False).times_s, facts.times_s)
+    assert numbers(path) == list(range(60))
+    noted = quality("a", facts).set_index("measure")["note"]
+    assert noted["clock_set_back"] == "from 2.4 s on time is counted on"
+
+
+@pytest.mark.parametrize("matrix", [*product((1, -1), (1, -1), (False, True))])
+def test_a_picture_is_placed_as_its_matrix_says(
+    tmp_path: Path, matrix: tuple[int, int, bool]
+) -> None:
+    """Turned, mirrored or both: pixel (x, y) is shown at (a x + c y, b x + d y)."""
+    first, second, across = matrix
+    a, b, c, d = (0, first, second, 0) if across else (first, 0, 0, second)
+    plain = write_video(tmp_path / "plain.mp4", FRAMES[:3])
+    path = write_video(tmp_path / "a.mp4", FRAMES[:3])
+    write_matrix(path, (a, b, c, d))
+    (stored,) = read_frames(plain, [1])
+    y, x = np.indices(stored.shape[:2])
+    right, down = a * x + c * y, b * x + d * y
+    shown = np.zeros((np.ptp(down) + 1, np.ptp(right) + 1, 3), np.uint8)
+    shown[down - down.min(), right - right.min()] = stored
+    for backend in ("auto", "pyav"):
+        (frame,) = read_frames(path, [1], backend=backend)
+        assert np.array_equal(frame, shown)
+    facts = probe(path)
+    assert (facts.height, facts.width) == shown.shape[:2]
+    assert facts.mirrored == (a * d - b * c < 0)
 
 
 @pytest.mark.parametrize("name", ["late.mkv", "late.mts", "late.mp4"])
@@ -125,16 +172,29 @@ def test_a_header_with_absurd_pixels_is_not_followed(tmp_path: Path) -> None:
         ("yuv420p10le", {}),
         ("yuv420p10le", {"x264-params": "colorprim=bt2020:transfer=arib-std-b67"}),
         ("yuv422p", {"flags": "+ildct", "x264-params": "tff=1"}),
-        ("gray", {}),
+        ("gray", {"x264-params": "fullrange=on"}),
     ],
 )
 def test_depth_and_fields_change_no_frame(
     tmp_path: Path, pix_fmt: str, options: dict[str, str]
 ) -> None:
-    """Ten bits, interlaced, without colour: all frames, in order; HDR is said."""
-    path = write_video(tmp_path / "a.mkv", FRAMES, pix_fmt=pix_fmt, options=options)
+    """Ten bits, interlaced, without colour: all frames, in order, as they were drawn; HDR is said.
+
+    What becomes of the pixels of HDR is told by the tests of tones.
+    """
+    path = write_video(tmp_path / "a.mkv", FRAMES, pix_fmt=pix_fmt, options=options | {"qp": "1"})
     assert numbers(path) == list(range(60))
-    assert probe(path).hdr == ("arib-std-b67" in str(options))
+    hdr = probe(path).hdr
+    assert hdr == ("arib-std-b67" in str(options))
+    if not hdr:
+        drawn = np.stack(FRAMES).astype(float)
+        if pix_fmt == "gray":
+            # luma as ITU-R BT.601 has it
+            drawn = (drawn @ [0.299, 0.587, 0.114])[..., None]
+        # without the numbers, whose edges are sharper than colours are stored
+        error = np.abs(np.stack(list(read_frames(path, range(60)))) - drawn)[:, 28:]
+        assert error.max() <= 6
+        assert error.mean() < 1.5
 
 
 def test_odd_sizes_lose_no_row(tmp_path: Path) -> None:
@@ -159,6 +219,42 @@ def test_a_duration_that_lies_changes_nothing(tmp_path: Path, factor: float) -> 
     assert lying.duration_s == honest.duration_s == pytest.approx(6.0)
     protocol = read_protocol("emoclip")
     assert plan(lying.times_s, protocol).segments == plan(honest.times_s, protocol).segments
+
+
+def say_twice_in_matroska(content: bytearray) -> None:
+    """Double the duration of the whole (a float of 8 bytes) and that of a frame, in ns."""
+    whole = content.index(b"\x44\x89\x88") + 3
+    struct.pack_into(">d", content, whole, 2 * struct.unpack_from(">d", content, whole)[0])
+    frame = content.index(b"\x23\xe3\x83\x84") + 4
+    struct.pack_into(">I", content, frame, 2 * struct.unpack_from(">I", content, frame)[0])
+
+
+def say_twice_in_avi(content: bytearray) -> None:
+    """Double the number of frames in the header of the file and in that of the stream."""
+    for name, place in ((b"avih", 16), (b"strh", 32)):
+        at = content.index(name) + 8 + place
+        struct.pack_into("<I", content, at, 2 * struct.unpack_from("<I", content, at)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "say_twice"), [("a.mkv", say_twice_in_matroska), ("a.avi", say_twice_in_avi)]
+)
+def test_frames_are_believed_where_the_header_says_twice_the_time(
+    tmp_path: Path, name: str, say_twice: Callable[[bytearray], None]
+) -> None:
+    """The times that stand at the frames count, and as many frames as there are."""
+    path = write_video(tmp_path / name, FRAMES, fps=10, options={"bf": "0"})
+    content = bytearray(path.read_bytes())
+    say_twice(content)
+    path.write_bytes(content)
+    with av.open(str(path)) as container:
+        assert container.duration == pytest.approx(2 * 6.0 * 1e6, rel=0.02)
+    facts = probe(path)
+    assert facts.times_s == pytest.approx(np.arange(60) / 10)
+    assert facts.duration_s == pytest.approx(6.0)
+    assert facts.fps_mean == pytest.approx(10)
+    assert facts.n_frames_decoded == 60
+    assert numbers(path) == list(range(60))
 
 
 def test_a_start_that_the_file_names_is_kept(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["frame_number", "numbered_frames", "wipe_frames", "write_audio", "write_video"]
+__all__ = [
+    "frame_number", "numbered_frames", "wipe_frames", "write_audio", "write_matrix", "write_video",
+]  # fmt: skip
 
 Frame = npt.NDArray[np.uint8]
 
@@ -85,7 +87,7 @@ def write_video(
             if sound is not None:
                 _mux_silence(container, sound)
     if rotation:
-        _write_rotation(path, rotation)
+        write_matrix(path, MATRICES[rotation])
     return path
 
 
@@ -118,12 +120,13 @@ def _mux_silence(
     container.mux(stream.encode())
 
 
-def _write_rotation(path: Path, rotation: int) -> None:
+def write_matrix(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Write a, b, c, d into an mp4's header: (x, y) is shown at (a x + c y, b x + d y)."""
     content = bytearray(path.read_bytes())
     header = content.index(b"tkhd")
     # after the name: version and flags 4, times and ids 20 (version 1: 32), reserved 8,
     # layer to volume 8, and the matrix of nine fixed-point numbers
-    matrix = header + 4 + 4 + (32 if content[header + 4] else 20) + 8 + 8
-    a, b, c, d = (65536 * value for value in MATRICES[rotation])
-    struct.pack_into(">9i", content, matrix, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    place = header + 4 + 4 + (32 if content[header + 4] else 20) + 8 + 8
+    a, b, c, d = (65536 * value for value in matrix)
+    struct.pack_into(">9i", content, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(content)

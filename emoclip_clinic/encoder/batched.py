@@ -53,8 +53,8 @@ class Clip:
 
     vector: torch.Tensor
     """(dim,)."""
-    frames: torch.Tensor
-    """Embeddings of its frames, (time, dim)."""
+    frames: torch.Tensor | None
+    """Embeddings of its frames, (time, dim), where the source keeps them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,8 @@ class _Order:
     """A clip to embed."""
 
     frames: tuple[EmbeddedFrame, ...]
+    keep: bool
+    """Whether their embeddings are kept: those of hours take much memory."""
     made: Future[Clip] = field(default_factory=Future)
 
     def clip(self) -> torch.Tensor:
@@ -106,15 +108,20 @@ class BatchedEncoder:
         thread.start()
 
     @contextlib.contextmanager
-    def source(self) -> Iterator[Source]:
+    def source(self, keep_frames: bool = False) -> Iterator[Source]:
         """Take a recording's frames and clips as long as the context lasts.
+
+        Parameters
+        ----------
+        keep_frames
+            Whether clips have the embeddings of their frames.
 
         Raises
         ------
         EncoderError
             The encoder failed, for this recording or another, or was closed.
         """
-        source = Source(self._work, self._batch_frames)
+        source = Source(self._work, self._batch_frames, keep_frames)
         yield source
         source.hand_over()
 
@@ -138,9 +145,10 @@ class BatchedEncoder:
 class Source:
     """A recording's way to an encoder that it shares."""
 
-    def __init__(self, work: _Work, batch_frames: int) -> None:
+    def __init__(self, work: _Work, batch_frames: int, keep_frames: bool) -> None:
         self._work = work
         self._batch_frames = batch_frames
+        self._keep_frames = keep_frames
         self._batch = _Batch([], [])
 
     def frame(self, pixels: Frame) -> EmbeddedFrame:
@@ -159,7 +167,7 @@ class Source:
 
     def clip(self, frames: Sequence[EmbeddedFrame]) -> Future[Clip]:
         """Have a clip of one frame or more embedded; it is made after the source has ended."""
-        order = _Order(tuple(frames))
+        order = _Order(tuple(frames), self._keep_frames)
         self._batch.orders.append(order)
         return order.made
 
@@ -280,7 +288,7 @@ class _Work:
             clips = torch.stack([order.clip() for order in part])
             vectors = self._encoder.encode_temporal(clips)
             for order, vector, clip in zip(part, vectors, clips, strict=True):
-                order.made.set_result(Clip(vector, clip))
+                order.made.set_result(Clip(vector, clip if order.keep else None))
 
 
 def _end(work: _Work, thread: threading.Thread) -> None:

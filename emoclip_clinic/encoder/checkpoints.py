@@ -158,7 +158,10 @@ def import_checkpoint(
         `name` is not "emoclip", or the file does not hold the reference's model.
     """
     if name != "emoclip":
-        raise EncoderError(f"{name!r} cannot be imported from a checkpoint; allowed: emoclip.")
+        raise EncoderError(
+            f"{name!r} cannot be imported from a checkpoint; allowed: emoclip. Other weights are "
+            "recognised by their content: leave --as out."
+        )
     model = load_checkpoint(source)
     if dataclasses.replace(model.architecture, text_layers=REFERENCE.text_layers) != REFERENCE:
         raise EncoderError(

@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from emoclip_clinic.encoder.looks import Looks
-from emoclip_clinic.features import QUALITY_COLUMNS
+from emoclip_clinic.flags import MEASURED_COLUMNS
 from emoclip_clinic.segments import EncodingProtocol
-from emoclip_clinic.video.choosing import CLOSE, CLOSE_CALL
 from emoclip_clinic.video.faces import Box, FaceFinder, crop_square, largest
 
 __all__ = [
@@ -24,8 +23,6 @@ __all__ = [
 Frame = npt.NDArray[np.uint8]
 
 UNREAD, NO_FACE, FACE, OTHER_FACE = 0, 1, 2, 3
-SEVERAL_FRACTION = 0.05
-"""With other faces in more frames than this, the largest may not always be the participant's."""
 
 
 class Seen(NamedTuple):
@@ -112,7 +109,7 @@ class FaceLog:
             self.looks.note(position, frame, seen.own, self._finder)
 
     def table(self, recording: str, lead: float) -> pd.DataFrame:
-        """Quality of the recording, tidy: QUALITY_COLUMNS; a value is missing where not known.
+        """Quality of the recording, tidy: MEASURED_COLUMNS; a value is missing where not known.
 
         Parameters
         ----------
@@ -122,20 +119,13 @@ class FaceLog:
             By how much a rule preferred the participant to somebody else.
         """
         read, faces = int((self.seen != UNREAD).sum()), int((self.seen == FACE).sum())
-        several = _ratio(self._several, read)
         rows = [
-            ("face_fraction", _ratio(faces, read), "fraction", ""),
-            ("several_faces", several, "fraction", "other faces" * (several > SEVERAL_FRACTION)),
-            ("participant_lead", lead, "fraction", CLOSE_CALL * (lead < CLOSE)),
+            ("face_fraction", _ratio(faces, read), "fraction"),
+            ("several_faces", _ratio(self._several, read), "fraction"),
+            ("participant_lead", lead, "fraction"),
             *self.looks.rows(),
         ]
-        return pd.DataFrame(
-            [
-                (recording, measure, value, unit, "warn" if note else "ok", note)
-                for measure, value, unit, note in rows
-            ],
-            columns=list(QUALITY_COLUMNS),
-        )
+        return pd.DataFrame([(recording, *row, "") for row in rows], columns=list(MEASURED_COLUMNS))
 
 
 def _ratio(total: float, n: int) -> float:

@@ -107,10 +107,11 @@ def encode_recording(
     watch, whole = watch or largest_face(face_finder), isinstance(face_finder, WholeFrame)
     encoder = batched.encoder
     crops = face_crops(counted, watch, protocol, encoder.image_size, log, whole=whole)
-    with batched.source() as source:
+    with batched.source(keep_frames) as source:
         ordered = dict(_windows(crops, plan, source, protocol, log))
     made = [ordered[number].result() for number in sorted(ordered)]
     vectors = [_finite(clip.vector) for clip in made]
+    kept = [clip.frames.cpu().numpy() for clip in made if clip.frames is not None]
     segments = _table(plan, log, protocol, recording)
     return RecordingFeatures(
         recording=recording,
@@ -121,7 +122,7 @@ def encode_recording(
         quality=log.table(recording, lead),
         window_quality=log.looks.of_windows(plan, segments),
         notice=encoder.notice,
-        frames=padded([c.frames.cpu().numpy() for c in made], encoder.dim) if keep_frames else None,
+        frames=padded(kept, encoder.dim) if keep_frames else None,
     )
 
 

@@ -20,18 +20,8 @@ __all__ = ["Looks"]
 Frame = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
 
-SMALL_FACE_PX = 48
-"""Below this the crop shows more interpolation than face."""
 POSE_EVERY = 8
 """The pose is looked at in every so many sampled frames, since it takes another detection."""
-LEANING_DEG = 20
-TURNED = 0.3
-"""The nose is more than half way from the middle to over an eye."""
-BLURRED = 30
-"""The sharp clips measured have 320 to 440; blurred by 1.6 % of the face's width, 18 to 35."""
-DARK, BRIGHT = 0.15, 0.85
-CLIPPED = 0.2
-FROZEN = 0.1
 
 
 class Looks:
@@ -85,8 +75,10 @@ class Looks:
             return {measure.name: np.nan for measure in MEASURES}
         own = np.unique(segment.positions[: segment.n_frames])
         size, sharpness, brightness, clipped = _mean(self._looks[own])
-        # of the frames after its first: the one before is then its own too
-        frozen = _share(self._frozen[own[1:]])
+        # of the samples after its first: the one before is then its own too
+        shown = np.array(segment.positions[: segment.n_frames])
+        again = np.diff(shown) == 0
+        frozen = _share(np.where(again, 1.0, self._frozen[shown[1:]]))
         gap_s = np.nan
         if len(self._times_s):
             gap_s = longest_display_s(self._times_s, segment.start_s, segment.stop_s)
@@ -103,20 +95,18 @@ class Looks:
         known = segments[["recording", "window", "status"]]
         return known.join(pd.DataFrame(measured, index=known.index))[list(WINDOW_COLUMNS)]
 
-    def rows(self) -> Iterator[tuple[str, float, str, str]]:
-        """Give measure, value, unit and warning of the whole recording."""
+    def rows(self) -> Iterator[tuple[str, float, str]]:
+        """Give measure, value and unit of the whole recording."""
         size, sharpness, brightness, clipped = _mean(self._looks)
         roll, yaw = _mean(self._poses)
         frozen = _share(self._frozen)
-        yield "face_size_px", size, "px", "small face" * (size < SMALL_FACE_PX)
-        yield "roll_deg", roll, "degrees", "leaning head" * (roll > LEANING_DEG)
-        yield "yaw", yaw, "eye distances", "turned head" * (yaw > TURNED)
-        yield "face_sharpness", sharpness, "grey levels²", "blurred face" * (sharpness < BLURRED)
-        dark, bright = "dark face" * (brightness < DARK), "bright face" * (brightness > BRIGHT)
-        yield "face_brightness", brightness, "0-1", dark + bright
-        note = "black or white pixels" * (clipped > CLIPPED)
-        yield "face_clipped", clipped, "fraction", note
-        yield "frozen_fraction", frozen, "fraction", "frozen frames" * (frozen > FROZEN)
+        yield "face_size_px", size, "px"
+        yield "roll_deg", roll, "degrees"
+        yield "yaw", yaw, "eye distances"
+        yield "face_sharpness", sharpness, "grey levels²"
+        yield "face_brightness", brightness, "0-1"
+        yield "face_clipped", clipped, "fraction"
+        yield "frozen_fraction", frozen, "fraction"
 
 
 def _mean(looks: Array) -> list[float]:

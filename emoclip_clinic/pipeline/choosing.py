@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pandas as pd
 
 from emoclip_clinic import weights as store
 from emoclip_clinic.errors import RecordingError, SettingsError, StudyError
+from emoclip_clinic.flags import MEASURED_COLUMNS
 from emoclip_clinic.participant_rule import ParticipantRule, parse_rule
 from emoclip_clinic.reviews import Review, read_reviews
 from emoclip_clinic.segments import EncodingProtocol, Plan
@@ -18,10 +19,18 @@ from emoclip_clinic.study import Study, digest
 from emoclip_clinic.video.choosing import Chosen, choose, lead
 from emoclip_clinic.video.people import Person
 
-__all__ = ["Choices", "by_review", "found_id", "plain_choices", "read_choices"]
+__all__ = [
+    "UNRECOGNISED", "Choices", "by_review", "found_id", "photo_measures", "plain_choices",
+    "read_choices",
+]  # fmt: skip
 
 GROUPING = 1
 """Counts up when tracks are grouped into people in another way."""
+
+SFACE = "sface"
+UNRECOGNISED = (
+    "no face recogniser compared the photo: that the participant is absent cannot be told"
+)
 
 Like = Callable[[tuple[Person, ...], Path], Person]
 """Tells whom a photo shows."""
@@ -96,6 +105,34 @@ def by_review(people: tuple[Person, ...], review: Review, found: str) -> tuple[P
     return tuple(people[number - 1] for number in review.people)
 
 
+def photo_measures(choices: Choices, recordings: Iterable[str]) -> pd.DataFrame:
+    """Say of the recordings that a photo decided on whether a face recogniser looked at it.
+
+    Parameters
+    ----------
+    choices
+        Who is the participant.
+    recordings
+        Those of which a window is used.
+
+    Returns
+    -------
+    pandas.DataFrame
+        flags.MEASURED_COLUMNS: photo_recogniser, 1 or 0. No row where a rule or a review decided.
+    """
+    by_sface = choices.recogniser == SFACE
+    decided = [
+        name
+        for name in recordings
+        if name in choices.photos and not choices.reviews.get(name, Review()).people
+    ]
+    note = "" if by_sface else UNRECOGNISED
+    rows = [
+        (name, "photo_recogniser", float(by_sface), "1 with, 0 without", note) for name in decided
+    ]
+    return pd.DataFrame(rows, columns=list(MEASURED_COLUMNS))
+
+
 def found_id(sha256: str, faces: str, protocol: EncodingProtocol, cut: Plan) -> str:
     """Name the people that are found in a recording in this way."""
     how = [GROUPING, sha256, faces, protocol.bridge_frames, cut.frames.tolist()]
@@ -119,7 +156,7 @@ def plain_choices(participant: str, faces: str, weights: Path | None) -> Choices
     if rule.kind != "photo":
         return Choices(rule)
     installed = all(store.verify(name, weights).state == "ok" for name in ("sface", "yunet"))
-    return Choices(rule, "sface" if installed else "image tower")
+    return Choices(rule, SFACE if installed else "image tower")
 
 
 def read_choices(study: Study, plain: Choices, faces: str, recordings: pd.DataFrame) -> Choices:

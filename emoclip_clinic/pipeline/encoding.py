@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path, devices, require_precision
 from emoclip_clinic.errors import EncoderError, StudyError
-from emoclip_clinic.features import QUALITY_COLUMNS
+from emoclip_clinic.flags import MEASURED_COLUMNS, flagged
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
-from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
+from emoclip_clinic.pipeline.choosing import photo_measures, plain_choices, read_choices
 from emoclip_clinic.pipeline.ingesting import ingest
-from emoclip_clinic.pipeline.quality_tables import write_quality
+from emoclip_clinic.pipeline.quality_tables import doubts, write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
@@ -29,7 +29,6 @@ from emoclip_clinic.regression.jobs import Runner
 from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
 from emoclip_clinic.study import Stamp, Study
 from emoclip_clinic.turns import TurnChoice
-from emoclip_clinic.video.choosing import CLOSE_CALL
 from emoclip_clinic.video.decoder import Limits
 
 __all__ = ["encode", "encode_stage", "unencoded"]
@@ -117,7 +116,7 @@ def encode(
         for one in devices(device):
             require_precision(encoding.precision, one)
     choice = turn_choice(settings, turns, speaker, sections)
-    found = ingest(study, folder, pattern=pattern, progress=progress)
+    found = ingest(study, folder, pattern=pattern, warn=encoding.protocol.warn, progress=progress)
     table = read_recordings(study.recordings_csv)
     choices = read_choices(study, encoding.choices, encoding.faces, table)
     encoding = replace(encoding, choices=choices)
@@ -127,6 +126,7 @@ def encode(
         encode_stage(encoding.label),
         [study.recordings_csv, study.review_csv],
         encoding.settings
+        | {"warn": asdict(encoding.protocol.warn)}
         | ({"frames": True} if encoding.frames else {})
         | ({"turns": spoken.settings} if spoken else {}),
         encoder=encoding.encoder_sha256,
@@ -211,7 +211,7 @@ def _encode_all(
             features.write(paths[name], made, key)
             progress("recordings", done, len(paths))
     participants = usable.set_index("recording")["participant"]
-    tables = _write_tables(folder, paths.values(), participants)
+    tables = _write_tables(folder, paths.values(), participants, encoding)
     kept = [frames.frames_path(folder, name) for name in paths if encoding.frames]
     model, name = workers[0].model, encoding.encoder
     study.record(
@@ -257,10 +257,12 @@ def _each(
         yield row, made
 
 
-def _write_tables(folder: Path, paths: Iterable[Path], participants: pd.Series) -> list[Path]:
+def _write_tables(
+    folder: Path, paths: Iterable[Path], participants: pd.Series, encoding: Encoding
+) -> list[Path]:
     """Write segments.csv and the tables of quality over the features of all recordings."""
     segments = [pd.DataFrame(columns=list(SEGMENT_COLUMNS))]
-    quality = [pd.DataFrame(columns=list(QUALITY_COLUMNS))]
+    quality = [pd.DataFrame(columns=list(MEASURED_COLUMNS))]
     windows = [pd.DataFrame(columns=list(WINDOW_COLUMNS))]
     for path in paths:
         one = features.read(path)
@@ -268,11 +270,14 @@ def _write_tables(folder: Path, paths: Iterable[Path], participants: pd.Series) 
         quality.append(one.quality)
         windows.append(one.window_quality)
     table = pd.concat(segments, ignore_index=True)
+    used = table.loc[table["status"] == "used", "recording"].unique()
+    quality.append(photo_measures(encoding.choices, used))
     words = table["padded"].map({True: "true", False: "false"})
     files.write_csv(folder / "segments.csv", table.assign(padded=words))
     looks = pd.concat(windows, ignore_index=True)
-    measured = write_quality(folder, pd.concat(quality, ignore_index=True), looks, participants)
-    return [folder / "segments.csv", *measured]
+    measured = pd.concat(quality).sort_values("recording", kind="stable", ignore_index=True)
+    measured = flagged(measured, encoding.protocol.warn)
+    return [folder / "segments.csv", *write_quality(folder, measured, looks, participants)]
 
 
 def _content(study: Study, path: Path) -> str:
@@ -318,18 +323,9 @@ def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageR
         f"{f', {others} windows left out' if others else ''}.",
         written=(folder / "segments.csv", study.recordings_csv, study.quality_csv),
         exclusions=pd.concat([found.exclusions, lost], ignore_index=True),
-        notes=(*found.notes, *_close_calls(folder)),
+        notes=(*found.notes, *doubts(folder)),
         summary={**found.summary, "n_windows_used": n_used, "n_windows_excluded": others},
         fresh=fresh,
         next_command=f"emoclip-clinic fit --scale {scales[0] if scales else 'SCALE'}"
         + (f" --encoder {label}" if label != encoder_label(study.settings.encode.encoder) else ""),
     )
-
-
-def _close_calls(folder: Path) -> list[str]:
-    """Name the recordings of which a rule all but chose somebody else."""
-    table = pd.read_csv(folder / "quality.csv", dtype={"recording": str, "note": str})
-    names = table.loc[table["note"] == CLOSE_CALL, "recording"]
-    if names.empty:
-        return []
-    return [f"{CLOSE_CALL} in {', '.join(names)}: look at them in 'emoclip-clinic review'"]

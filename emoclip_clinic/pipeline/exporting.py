@@ -186,6 +186,8 @@ def _crosswalk(key: Path, study: Study, names: Identities) -> Path:
     people = sorted({who for who, _ in names.visits})
     rows = [("participant", who, names.participant(who)) for who in people]
     rows += [("rater", rater, names.rater(rater)) for rater in names.raters]
+    sessions = sorted({session for _, session in names.visits})
+    rows += [("session", name, names.session(name)) for name in sessions]
     rows += [("recording", name, code) for name, code in sorted(names.recordings.items())]
     path = key.with_name(f"{key.stem}_{safe_id(study.path.resolve().name)}.csv")
     files.write_csv(path, pd.DataFrame(rows, columns=["kind", "id", "code"]))

@@ -15,6 +15,7 @@ import pandas as pd
 
 from emoclip_clinic import __version__, files
 from emoclip_clinic.errors import DecoderError, RecordingError, StudyError
+from emoclip_clinic.flags import MEASURED_COLUMNS, QUALITY_COLUMNS, WarningLimits, flagged
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.sources import lies_in
 from emoclip_clinic.recordings import (
@@ -28,10 +29,11 @@ from emoclip_clinic.recordings import (
     write_recordings,
 )
 from emoclip_clinic.scan import Found, Scan, named_apart, scan
+from emoclip_clinic.segments import read_protocol
 from emoclip_clinic.study import Study
 from emoclip_clinic.video import isolated
 from emoclip_clinic.video.decoder import Limits
-from emoclip_clinic.video.examine import QUALITY_COLUMNS, examine, left_out
+from emoclip_clinic.video.examine import examine, left_out
 
 __all__ = ["ingest"]
 
@@ -48,6 +50,7 @@ def ingest(
     *,
     pattern: str | None = None,
     decode: bool = True,
+    warn: WarningLimits | None = None,
     progress: Progress = quiet,
 ) -> StageResult:
     """Probe, hash and check every recording below `folder`.
@@ -64,6 +67,9 @@ def ingest(
         Where the ids stand in a path, see `scan`; study.toml's if it is not given.
     decode
         Decode every frame, to count those that do.
+    warn
+        Beyond which a measure warns; that of the encoding protocol in study.toml if it is not
+        given.
     progress
         Told of every recording hashed and probed.
 
@@ -73,17 +79,19 @@ def ingest(
         `folder` is no folder or holds no recording.
     """
     pattern = pattern or study.settings.encode.pattern or None
+    warn = warn or read_protocol(study.settings.encode.protocol, study.path).warn
     seen = scan(folder, pattern)
     contents = {}
     for done, found in enumerate(seen.found):
         progress("hashing", done, len(seen.found))
         contents[study.relative(found.path)] = _content(study, found.path)
     progress("hashing", len(seen.found), len(seen.found))
-    settings = {"pattern": pattern, "decode": decode, "folder": study.relative(folder)}
+    place = study.relative(folder)
+    settings = {"pattern": pattern, "decode": decode, "folder": place, "warn": asdict(warn)}
     stamp = study.stamp("ingest", [], settings, **contents)
     fresh = study.is_fresh(stamp)
     if not fresh:
-        unknown = _write_tables(study, folder, seen, contents, decode, progress)
+        unknown = _write_tables(study, folder, seen, contents, decode, warn, progress)
         stamp = replace(stamp, inputs={**stamp.inputs, **unknown})
         study.record(stamp, [study.recordings_csv, study.quality_csv])
     return _result(study, seen, folder, fresh)
@@ -102,6 +110,7 @@ def _write_tables(
     seen: Scan,
     contents: Mapping[str, str],
     decode: bool,
+    warn: WarningLimits,
     progress: Progress,
 ) -> dict[str, str]:
     """Examine what was found; write it and what is known of other folders, in order of the ids.
@@ -128,7 +137,8 @@ def _write_tables(
     others = others[~others["recording"].isin(new["recording"])]
     quality = pd.concat([*measures, _quality_of(study, others)], ignore_index=True)
     table = pd.concat([new, others]).sort_values("recording", ignore_index=True)
-    files.write_csv(study.quality_csv, quality.sort_values("recording", kind="stable"))
+    decided = flagged(quality, warn).sort_values("recording", kind="stable")
+    files.write_csv(study.quality_csv, decided)
     write_recordings(study.recordings_csv, mark_duplicates(table))
     return unknown
 
@@ -153,7 +163,7 @@ def _examine(
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(cache.read_text(encoding="utf-8"))
         if known["version"] == __version__:
-            quality = pd.DataFrame(known["quality"], columns=list(QUALITY_COLUMNS))
+            quality = pd.DataFrame(known["quality"], columns=list(MEASURED_COLUMNS))
             row = replace(
                 Recording(**known["recording"]),
                 recording=found.recording,

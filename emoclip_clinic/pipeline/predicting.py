@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ from emoclip_clinic.regression.applied import accept, require_covariates
 from emoclip_clinic.regression.drivers import drivers as find_drivers
 from emoclip_clinic.regression.frames import Frames
 from emoclip_clinic.regression.inputs import Inputs
-from emoclip_clinic.segments import EncodingProtocol
+from emoclip_clinic.segments import EncodingProtocol, read_protocol
 from emoclip_clinic.study import Study
 from emoclip_clinic.training.described import best_described
 from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts
@@ -107,6 +108,8 @@ def predict(
     model = load(model_dir)
     covariates = _covariates(study, model, covariates)
     how = _encoding(model_dir)
+    # what warns is this study's matter
+    warn = read_protocol(study.settings.encode.protocol, study.path).warn
     spoken = _turns(study, how.turns, TurnChoice(turns or "", tuple(speaker), tuple(sections)))
     with _from_turns_alone():
         encoded = encode(
@@ -114,7 +117,7 @@ def predict(
             folder,
             encoder=how.encoder,
             faces=how.faces,
-            protocol=how.protocol,
+            protocol=replace(how.protocol, warn=warn),
             precision=how.precision,
             pattern=pattern,
             device=device,

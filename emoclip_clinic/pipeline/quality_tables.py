@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from emoclip_clinic import files
 from emoclip_clinic.errors import StudyError
-from emoclip_clinic.features import QUALITY_COLUMNS
+from emoclip_clinic.flags import CLOSE_CALL, QUALITY_COLUMNS
+from emoclip_clinic.pipeline.choosing import UNRECOGNISED
 from emoclip_clinic.quality import WINDOW_COLUMNS, general
+from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.report.exports import dictionary
 from emoclip_clinic.resources import find, read_toml
 from emoclip_clinic.segments import OUTSIDE
 from emoclip_clinic.thresholds import remaining
 
-__all__ = ["left_out_windows", "read_windows", "windows_csv", "write_quality"]
+__all__ = ["doubts", "left_out_windows", "read_windows", "windows_csv", "write_quality"]
 
 REASON_COLUMNS = ["reason", "n_windows", "n_recordings"]
 
@@ -53,7 +55,7 @@ def write_quality(
     folder
         The features of an encoder.
     quality
-        features.QUALITY_COLUMNS, of all recordings.
+        flags.QUALITY_COLUMNS, of all recordings.
     windows
         quality.WINDOW_COLUMNS, likewise.
     participants
@@ -92,6 +94,19 @@ def _of_measures(quality: pd.DataFrame, meanings: Mapping[str, str]) -> pd.DataF
         for measure, rows in quality.groupby("measure", sort=False)
     ]
     return pd.DataFrame(rows, columns=["file", "column", "type", "missing", "meaning"])
+
+
+def doubts(folder: Path) -> Iterator[str]:
+    """Say where the participant may be somebody else, from the quality.csv beside the features."""
+    table = pd.read_csv(folder / "quality.csv", dtype={"recording": str, "note": str})
+    close = table.loc[table["note"] == CLOSE_CALL, "recording"]
+    if len(close):
+        yield f"{CLOSE_CALL} in {', '.join(close)}: look at them in 'emoclip-clinic review'"
+    if n := int((table["note"] == UNRECOGNISED).sum()):
+        yield (
+            f"{UNRECOGNISED} ({counted(n, 'recording')}). Install the weights sface and yunet, or "
+            "look in 'emoclip-clinic review' who is in view"
+        )
 
 
 def left_out_windows(segments: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ import pandas as pd
 from emoclip_clinic import features
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import load_encoder
-from emoclip_clinic.errors import AGAIN, DecoderError, RecordingError, StudyError
+from emoclip_clinic.errors import AGAIN, ClinicError, DecoderError, RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, quiet
 from emoclip_clinic.pipeline.choosing import Choices, found_id
 from emoclip_clinic.pipeline.spoken import Spoken, on_clock
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     Frame = npt.NDArray[np.uint8]
 
 __all__ = ["Encoding", "RecordingEncoder"]
+
+log = logging.getLogger(__name__)
 
 # a worker may have several threads
 _loading = threading.Lock()
@@ -71,9 +74,12 @@ class Encoding:
     @property
     def settings(self) -> dict[str, Any]:
         """What the features depend on, beside recording, weights, photos and review."""
+        protocol = asdict(self.protocol)
+        # a warning changes no vector: it is decided when the tables are written
+        del protocol["warn"]
         return {
             "faces": self.faces,
-            "protocol": asdict(self.protocol),
+            "protocol": protocol,
             **({} if self.precision == "fp32" else {"precision": self.precision}),
             **self.choices.settings,
         }
@@ -145,7 +151,8 @@ class RecordingEncoder:
     ) -> features.RecordingFeatures:
         """Encode a recording, or the turns that `row["turns"]` (`Spoken`) holds.
 
-        One that cannot be read, or has no turns, gives what `failed` gives.
+        One that cannot be read, has no turns, or that the program fails on, gives what `failed`
+        gives.
         """
         from emoclip_clinic.encoder.participant import encode_participant
 
@@ -165,6 +172,15 @@ class RecordingEncoder:
             )
         except RecordingError as error:
             return self.failed(row, str(error), final=not isinstance(error, DecoderError))
+        except ClinicError:
+            # it is of the encoder, and so of every recording
+            raise
+        except Exception as error:
+            log.exception("recording %s", row["recording"])
+            reason = (
+                f"the program failed on it ({type(error).__name__}): report it, please; {AGAIN}"
+            )
+            return self.failed(row, reason, final=False)
 
     def planned(self, row: Mapping[Any, Any]) -> Planned:
         """Plan the windows of a recording, and give what reads its frames.

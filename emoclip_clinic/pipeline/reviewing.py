@@ -16,6 +16,7 @@ from emoclip_clinic import files
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder.participant import find_people
 from emoclip_clinic.errors import RecordingError, StudyError
+from emoclip_clinic.flags import CLOSE_CALL
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
 from emoclip_clinic.pipeline.recording_encoder import Encoding, Planned, RecordingEncoder
@@ -26,7 +27,7 @@ from emoclip_clinic.report.review_page import PersonShown, RecordingShown, revie
 from emoclip_clinic.reviews import Review
 from emoclip_clinic.segments import CLOCK_S, read_protocol
 from emoclip_clinic.study import Study
-from emoclip_clinic.video.choosing import CLOSE, CLOSE_CALL, choose, lead
+from emoclip_clinic.video.choosing import choose, lead
 from emoclip_clinic.video.decoder import Limits
 from emoclip_clinic.video.faces import Box, crop_square
 from emoclip_clinic.video.people import Person
@@ -221,7 +222,8 @@ def _ruled(
     if not people or rule.kind == "photo":
         return None, ()
     try:
-        return choose(people, rule), (CLOSE_CALL,) * (lead(people, rule) < CLOSE)
+        close = worker.encoding.protocol.warn.min_participant_lead
+        return choose(people, rule), (CLOSE_CALL,) * (lead(people, rule) < close)
     except RecordingError as error:
         return None, (f"the rule chooses nobody: {error}",)
 

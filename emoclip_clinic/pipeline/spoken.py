@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic.errors import SettingsError, TurnsError
+from emoclip_clinic.segments import LATE_S
 from emoclip_clinic.settings import EncodeSettings
 from emoclip_clinic.study import Study
 from emoclip_clinic.turns import Stretch, Turn, TurnChoice, stretches
@@ -33,8 +34,6 @@ __all__ = [
 NO_FILE = "no file of turns"
 UNUSABLE = "its file of turns cannot be used"
 NO_TURN = "no turn of the participant in its file of turns"
-CUT_S = 1.0
-"""Sound that goes on after the picture by less than this is usual."""
 PLACEHOLDERS = ("recording", "participant", "session", "task", "stem")
 
 ByRecording = dict[str, list[Turn]]
@@ -307,13 +306,13 @@ def _filled(pattern: str, row: Row) -> str:
 
 def _beyond(file: str, turns: list[Turn], found: tuple[Stretch, ...], duration_s: float) -> str:
     """Say what lies after the end of the recording, which is often another unit of time."""
-    late = next((turn for turn in turns if turn.start_s >= duration_s), None)
+    late = next((turn for turn in turns if turn.start_s >= duration_s + LATE_S), None)
     if late:
         return (
             f"{file}: {late.place} starts at {late.start_s:g} s, the recording ends at "
             f"{duration_s:g} s. Is it of this recording, and in seconds?"
         )
-    if found[-1][1] > duration_s + CUT_S:
+    if found[-1][1] > duration_s + LATE_S:
         return (
             f"{file}: the last turn stops at {found[-1][1]:g} s and is cut at the recording's end, "
             f"{duration_s:g} s."

@@ -23,8 +23,8 @@ MOST = 8
 """Each takes a process that decodes, and memory for the frames that it has read ahead."""
 
 
-class _StoppedError(Exception):
-    """Nobody waits for the recording any more."""
+class _StoppedError(BaseException):
+    """Nobody waits for the recording any more, for a cause that is not the recording's."""
 
 
 class _Frames:
@@ -46,7 +46,10 @@ class _Frames:
             with self._lock:
                 self._at[name] = (done, total)
                 sums = [sum(numbers) for numbers in zip(*self._at.values(), strict=True)]
-                self._progress(what, *sums)
+                try:
+                    self._progress(what, *sums)
+                except Exception as error:
+                    raise _StoppedError from error
 
         return told
 
@@ -108,6 +111,9 @@ def encode_together(
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for one in done:
                     yield running.pop(one), one.result()
+        except _StoppedError as stopped:
+            # by whom the progress was told
+            raise stopped.__cause__ or stopped from None
         finally:
             frames.stopped = True
             for worker in workers:

@@ -12,7 +12,7 @@ from emoclip_clinic.participant_rule import ParticipantRule, Region
 from emoclip_clinic.video.people import Person
 from emoclip_clinic.video.tracks import Sighting
 
-__all__ = ["CLOSE", "CLOSE_CALL", "Chosen", "choose", "lead"]
+__all__ = ["Chosen", "choose", "lead"]
 
 PASSING = 0.1
 """Who is in view for less than this share of the time of who is in view longest sits nowhere."""
@@ -20,9 +20,6 @@ SAME_PLACE = 0.05
 """Of the picture's width: whose places are nearer than this, neither is left or right."""
 MOSTLY = 2.0
 """Who is in the region is there this many times as often as anybody else."""
-CLOSE = 0.15
-"""A rule that prefers somebody by less than this may as well have chosen the next one."""
-CLOSE_CALL = "the rule all but chose somebody else"
 
 
 class Chosen(NamedTuple):

@@ -36,7 +36,8 @@ def probe(path: Path, decode: bool = True, *, limits: Limits = USUAL) -> Probe:
     """Look into a video file, as `probe.probe`; its errors, and those of `Decoder.ask`."""
     (answer,) = _answers(Message("probe", {"path": _name(path), "decode": decode}), limits)
     try:
-        facts = {**answer.facts, "damage_s": tuple(answer.facts["damage_s"])}
+        places = {key: tuple(answer.facts[key]) for key in ("damage_s", "set_back_s")}
+        facts = {**answer.facts, **places}
         return Probe(**facts, times_s=_array(answer))
     except (KeyError, TypeError) as error:
         raise RecordingError(NONSENSE) from error

@@ -1,15 +1,22 @@
-"""A frame as it is meant to be seen: its pixels square, its top up, its range the ordinary one."""
+"""A frame as a player shows it: its pixels square, its top up, its range the ordinary one."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
+from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emoclip_clinic.video.tones import HLG, PQ, ordinary
 
-__all__ = ["MAX_ASPECT", "grey", "is_hdr", "rotation_deg", "shown_size", "upright"]
+__all__ = [
+    "MAX_ASPECT", "grey", "is_hdr", "is_mirrored", "rotation_deg", "shown_size", "upright",
+]  # fmt: skip
 
 Frame = npt.NDArray[np.uint8]
 
@@ -22,6 +29,8 @@ LUMA = np.array([0.299, 0.587, 0.114])
 def upright(frame: VideoFrame, stream: VideoStream) -> Frame:
     """Give a frame's pixels as shown: uint8 (height, width, 3), RGB."""
     pixels = _pixels(frame, stream, *shown_size(frame, stream))
+    if is_mirrored(frame):
+        pixels = pixels[:, ::-1]
     quarters = rotation_deg(frame, stream) // 90
     return np.ascontiguousarray(np.rot90(pixels, -quarters), np.uint8)
 
@@ -54,15 +63,30 @@ def rotation_deg(frame: VideoFrame, stream: VideoStream) -> int:
     """Give the clockwise turn that shows the picture upright: 0, 90, 180 or 270.
 
     From the display matrix; else from the `rotate` tag that older files have. Other angles are
-    rounded to a quarter turn.
+    rounded to a quarter turn. A picture that is mirrored as well is mirrored first.
     """
-    # FFmpeg counts the matrix's angle anticlockwise
-    degrees = -float(frame.rotation)
+    _, _, c, d = _matrix(frame)
+    degrees = math.degrees(math.atan2(-c, d))
     tags = {name.lower(): value for name, value in stream.metadata.items()}
     tag = tags.get("rotate", "")
     if degrees == 0 and tag.lstrip("-").isdecimal():
         degrees = float(tag)
-    return int(np.round(degrees / 90)) * 90 % 360
+    return round(degrees / 90) * 90 % 360
+
+
+def is_mirrored(frame: VideoFrame) -> bool:
+    """Whether the display matrix exchanges left and right, as some front cameras do."""
+    a, b, c, d = _matrix(frame)
+    return a * d < b * c
+
+
+def _matrix(frame: VideoFrame) -> tuple[int, ...]:
+    """Give a, b, c, d: a stored pixel (x, y) is shown at (a x + c y, b x + d y)."""
+    # PyAV declares it as another thing
+    stored = cast(Mapping[Type, SideData], frame.side_data).get(Type.DISPLAYMATRIX)
+    if stored is None:
+        return 1, 0, 0, 1
+    return tuple(np.frombuffer(bytes(stored), np.int32)[[0, 1, 3, 4]].tolist())
 
 
 def is_hdr(stream: VideoStream) -> bool:

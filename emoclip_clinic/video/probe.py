@@ -14,8 +14,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emoclip_clinic.errors import RecordingError
+from emoclip_clinic.video.clock import is_set_back, on_one_clock
 from emoclip_clinic.video.container import Tally, decode_frames, films, open_video, packets
-from emoclip_clinic.video.picture import grey, is_hdr, rotation_deg, shown_size
+from emoclip_clinic.video.picture import grey, is_hdr, is_mirrored, rotation_deg, shown_size
 
 __all__ = ["Probe", "is_variable_rate", "probe", "timestamps"]
 
@@ -45,6 +46,8 @@ class Probe:
     height: int
     rotation_deg: int
     """Clockwise turn from the stored to the displayed picture: 0, 90, 180 or 270."""
+    mirrored: bool
+    """Whether left and right are exchanged before that turn."""
     pixel_aspect: float
     """Width of a stored pixel over its height; 1 is square."""
     has_audio: bool
@@ -65,11 +68,13 @@ class Probe:
     fps_mean: float
     variable_rate: bool
     times_s: FloatArray
-    """(n_frames,) presentation times after the first frame's, which is 0; never decreasing."""
+    """(n_frames,) presentation times after the first frame's, which is 0, on one clock."""
     timed: bool
     """Whether the times are the file's own; else they are counted at the nominal rate."""
     n_disordered: int
     """Frames that the file does not present later than the frame before them."""
+    set_back_s: tuple[float, ...]
+    """Times at which the file's clock was set back; from there on time is counted on."""
     damage_s: tuple[float, ...]
     """Times of the packets that cannot be read or decoded; the first corrupt place comes first."""
     interlaced_share: float
@@ -99,12 +104,14 @@ def probe(path: Path, decode: bool = True) -> Probe:
         header = _read_header(container, stream)
         walk = _walk(container, stream, whole=decode)
     own_s = np.array(walk.times_s) if decode else _listed(path)
+    if own_s is None:
+        return probe(path)
     if not walk.times_s or not own_s.size:
         raise RecordingError("no frame decodes")
     timed = not np.isnan(own_s).any()
     if not timed:
         own_s = np.arange(len(own_s)) / header.rate_hz
-    times_s = np.maximum.accumulate(own_s - own_s[0])
+    times_s, set_back_s = on_one_clock(own_s)
     interval_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
     duration_s = float(times_s[-1]) + (interval_s or 1 / header.rate_hz)
     if decode:
@@ -116,6 +123,7 @@ def probe(path: Path, decode: bool = True) -> Probe:
         width=walk.height if turned else walk.width,
         height=walk.width if turned else walk.height,
         rotation_deg=walk.rotation_deg,
+        mirrored=walk.mirrored,
         pixel_aspect=header.pixel_aspect,
         has_audio=header.has_audio,
         n_streams=header.n_streams,
@@ -130,6 +138,7 @@ def probe(path: Path, decode: bool = True) -> Probe:
         times_s=times_s,
         timed=timed,
         n_disordered=int((np.diff(own_s) <= 0).sum()),
+        set_back_s=set_back_s,
         damage_s=tuple(place - float(own_s[0]) for place in walk.tally.damage_s),
         interlaced_share=walk.n_interlaced / len(walk.times_s),
         brightness=float(np.median(walk.brightness)),
@@ -160,7 +169,7 @@ def timestamps(path: Path, n_frames: int | None = None) -> FloatArray:
     """
     if n_frames is not None:
         listed = _listed(path)
-        if len(listed) == n_frames and (np.diff(listed) > 0).all():
+        if listed is not None and len(listed) == n_frames and (np.diff(listed) > 0).all():
             times_s: FloatArray = listed - listed[0]
             return times_s
     return probe(path).times_s
@@ -180,15 +189,19 @@ def is_variable_rate(times_s: FloatArray) -> bool:
     return bool(unequal.mean() > VARIABLE_SHARE)
 
 
-def _listed(path: Path) -> FloatArray:
-    """Presentation times of the packets that are shown, sorted; NaN where one has none."""
+def _listed(path: Path) -> FloatArray | None:
+    """Presentation times of the packets that are shown, sorted; NaN where one has none.
+
+    None where the clock was set back: in which order frames are shown then, decoding tells.
+    """
     with open_video(path) as (container, stream):
         times = [
             np.nan if packet.pts is None else float(packet.pts * packet.time_base)
             for packet in packets(container, stream, Tally())
             if not packet.is_discard
         ]
-    return np.sort(np.array(times, dtype=np.float64))
+    own_s = np.array(times, dtype=np.float64)
+    return None if is_set_back(own_s) else np.sort(own_s)
 
 
 @dataclass(frozen=True)
@@ -241,6 +254,7 @@ class _Walk:
     width: int = 0
     height: int = 0
     rotation_deg: int = 0
+    mirrored: bool = False
     n_interlaced: int = 0
     brightness: list[float] = field(default_factory=list)
     sharpness: list[float] = field(default_factory=list)
@@ -253,7 +267,7 @@ def _walk(container: InputContainer, stream: VideoStream, whole: bool) -> _Walk:
     for frame in decode_frames(container, stream, walk.tally):
         if not walk.times_s:
             walk.width, walk.height = shown_size(frame, stream)
-            walk.rotation_deg = rotation_deg(frame, stream)
+            walk.rotation_deg, walk.mirrored = rotation_deg(frame, stream), is_mirrored(frame)
         # the clock is the stream's: frames that leave the decoder last do not know it
         time_s = np.nan if frame.pts is None else float(frame.pts * clock)
         # a frame without a time is looked at too

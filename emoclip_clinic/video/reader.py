@@ -24,7 +24,7 @@ import numpy.typing as npt
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.video.container import decode_frames, films, open_video
 from emoclip_clinic.video.fields import whole
-from emoclip_clinic.video.picture import is_hdr, upright
+from emoclip_clinic.video.picture import is_hdr, is_mirrored, upright
 from emoclip_clinic.video.probe import timestamps
 
 try:
@@ -160,6 +160,8 @@ def _first_frame(path: Path, n_frames: int) -> Frame:
         frame = next(decode_frames(container, stream))
         first = upright(frame, stream)
         n_streams = len(films(container))
+    if is_mirrored(frame):
+        raise _UnfitError("it turns a picture, but does not mirror it")
     if frame.format.components[0].bits > 8 or is_hdr(stream):
         raise _UnfitError("it converts more than 8 bits, and a high dynamic range, otherwise")
     if n_streams > 1:

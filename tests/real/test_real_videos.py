@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emoclip_clinic.flags import WarningLimits, flagged
 from emoclip_clinic.scan import scan
 from emoclip_clinic.video.examine import examine
 from emoclip_clinic.video.faces import Haar, YuNet, largest
@@ -44,7 +45,7 @@ def test_a_folder_of_recordings(shared: Path) -> None:
     assert {row.status for row, _ in examined} == {"usable"}
     warned = {
         row.path: set(quality.loc[quality["flag"] == "warn", "measure"])
-        for row, quality in examined
+        for row, quality in ((row, flagged(table, WarningLimits())) for row, table in examined)
     }
     assert warned == {
         "WolfgangLanger_Pexels.mp4": set(),
