@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
@@ -14,13 +12,13 @@ from typer.testing import CliRunner
 
 from emoclip_clinic.cli import app
 from tests import small_study
+from tests.guard.no_network import refuse_network
+from tests.guard.passed_on import python_path
 
 # other examples on every machine of ours, the same ones for every change that is judged
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("dev", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
-
-LOOPBACK = ("127.", "::1", "localhost")
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 
@@ -32,17 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
-    """Refuse every connection that leaves the machine: no command but one may ask for it."""
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        outside = self.family != socket.AF_UNIX and not str(address[0]).startswith(LOOPBACK)
-        if outside:
-            raise OSError(f"a test asked for the network: {address}")
-        connect(self, address)
-
+    """Refuse all that leaves the machine, here and in every process that a test starts."""
+    refuse_network()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", guarded)
+        patch.setenv("PYTHONPATH", python_path(os.environ.get("PYTHONPATH", "")))
         yield
 
 

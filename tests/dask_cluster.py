@@ -15,10 +15,10 @@ import pandas as pd
 
 from emoclip_clinic.regression import Design, cross_validate
 from emoclip_clinic.regression.jobs import Runner
+from tests.guard.passed_on import python_path
 
-ROOT = Path(__file__).parents[1]
 # workers unpack the functions of the test modules
-PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+PYTHONPATH = python_path(Path(__file__).parent)
 POLL_S = 0.02
 
 

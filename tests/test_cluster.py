@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +22,8 @@ import emoclip_clinic as ec
 from emoclip_clinic.cluster import connect, on_cores, scheduler
 from emoclip_clinic.errors import ClinicError, StudyError, TooFewError
 from emoclip_clinic.regression.jobs import Apart, Runner, serially
-from tests.dask_cluster import ROOT, Cluster, cluster_in, predictions, until
+from tests.dask_cluster import Cluster, cluster_in, predictions, until
+from tests.guard.passed_on import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,14 @@ def squared(job: tuple[int, str]) -> tuple[int, str, int, set[int]]:
 
 def fails(job: Exception) -> None:
     raise job
+
+
+def asks_the_network(address: tuple[str, int]) -> str:
+    try:
+        socket.create_connection(address).close()
+    except OSError as error:
+        return str(error)
+    return "reached"
 
 
 @dataclass
@@ -192,6 +202,13 @@ def test_a_function_of_a_notebook_is_sent_by_value(run: Runner) -> None:
     """The other processes cannot import it."""
     beyond = 40
     assert list(run(lambda job: job + beyond, [1, 2])) == [41, 42]
+
+
+def test_workers_do_not_reach_the_network(run: Runner) -> None:
+    """The guard is in every process that a test starts, and in theirs."""
+    # a number that is kept for examples
+    (answer,) = run(asks_the_network, [("192.0.2.1", 9)])
+    assert "a test asked for the network: 192.0.2.1" in answer
 
 
 @pytest.mark.parametrize("error", [TooFewError("3; allowed: 4 or more."), TimeoutError("late")])

@@ -28,7 +28,7 @@ def typed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("typed")
     for name in ("home", "work"):
         (folder / name).mkdir()
-    own = {"HOME": str(folder / "home"), "PYTHONPATH": str(Path(__file__).parents[1])}
+    own = {"HOME": str(folder / "home")}
     kept = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
     run = subprocess.run(
         [sys.executable, "-m", "emoclip_clinic", "demo"],

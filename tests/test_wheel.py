@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+GUARD = str(ROOT / "tests" / "guard")
 CODE = """
 from emoclip_clinic import encoder, resources, scales
 print(*resources.names("protocols/scales"), *resources.names("templates"))
@@ -26,8 +28,8 @@ def test_a_wheel_holds_all_that_is_needed(tmp_path: Path) -> None:
         archive.extractall(tmp_path / "site")
     words = [sys.executable, "-c", CODE]
     run = subprocess.run(
-        words, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}, check=True,
-        capture_output=True, text=True,
+        words, cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), GUARD])},
+        check=True, capture_output=True, text=True,
     )  # fmt: skip
     shipped = sorted(path.stem for path in (ROOT / "protocols" / "scales").glob("*.toml"))
     assert run.stdout.splitlines() == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from emoclip_clinic.video.tones import HLG, PQ, ordinary
 
 __all__ = [
-    "MAX_ASPECT", "grey", "is_hdr", "is_mirrored", "rotation_deg", "shown_size", "upright",
+    "MAX_ASPECT", "Placing", "grey", "is_hdr", "placing", "shown_size", "upright",
 ]  # fmt: skip
 
 Frame = npt.NDArray[np.uint8]
@@ -26,13 +26,21 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """What red, green and blue count in a grey level."""
 
 
-def upright(frame: VideoFrame, stream: VideoStream) -> Frame:
+class Placing(NamedTuple):
+    """How a stored picture is placed to be seen: mirrored, where it is, and then turned."""
+
+    mirrored: bool
+    """Whether left and right are exchanged, as some front cameras do."""
+    rotation_deg: int
+    """Clockwise: 0, 90, 180 or 270."""
+
+
+def upright(frame: VideoFrame, stream: VideoStream, placing: Placing) -> Frame:
     """Give a frame's pixels as shown: uint8 (height, width, 3), RGB."""
     pixels = _pixels(frame, stream, *shown_size(frame, stream))
-    if is_mirrored(frame):
+    if placing.mirrored:
         pixels = pixels[:, ::-1]
-    quarters = rotation_deg(frame, stream) // 90
-    return np.ascontiguousarray(np.rot90(pixels, -quarters), np.uint8)
+    return np.ascontiguousarray(np.rot90(pixels, -(placing.rotation_deg // 90)), np.uint8)
 
 
 def grey(frame: VideoFrame, stream: VideoStream, width: int, height: int) -> Frame:
@@ -59,25 +67,19 @@ def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     return round(frame.width * max(aspect, 1)), round(frame.height / min(aspect, 1))
 
 
-def rotation_deg(frame: VideoFrame, stream: VideoStream) -> int:
-    """Give the clockwise turn that shows the picture upright: 0, 90, 180 or 270.
+def placing(frame: VideoFrame, stream: VideoStream) -> Placing:
+    """Say how the frames of a stream are placed, by one of them.
 
     From the display matrix; else from the `rotate` tag that older files have. Other angles are
-    rounded to a quarter turn. A picture that is mirrored as well is mirrored first.
+    rounded to a quarter turn. To be asked once: a frame that was asked is freed late by Python.
     """
-    _, _, c, d = _matrix(frame)
+    a, b, c, d = _matrix(frame)
     degrees = math.degrees(math.atan2(-c, d))
     tags = {name.lower(): value for name, value in stream.metadata.items()}
     tag = tags.get("rotate", "")
     if degrees == 0 and tag.lstrip("-").isdecimal():
         degrees = float(tag)
-    return round(degrees / 90) * 90 % 360
-
-
-def is_mirrored(frame: VideoFrame) -> bool:
-    """Whether the display matrix exchanges left and right, as some front cameras do."""
-    a, b, c, d = _matrix(frame)
-    return a * d < b * c
+    return Placing(a * d < b * c, round(degrees / 90) * 90 % 360)
 
 
 def _matrix(frame: VideoFrame) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.video.clock import is_set_back, on_one_clock
 from emoclip_clinic.video.container import Tally, decode_frames, films, open_video, packets
-from emoclip_clinic.video.picture import grey, is_hdr, is_mirrored, rotation_deg, shown_size
+from emoclip_clinic.video.picture import Placing, grey, is_hdr, placing, shown_size
 
 __all__ = ["Probe", "is_variable_rate", "probe", "timestamps"]
 
@@ -116,14 +116,14 @@ def probe(path: Path, decode: bool = True) -> Probe:
     duration_s = float(times_s[-1]) + (interval_s or 1 / header.rate_hz)
     if decode:
         _refuse_remnant(header, walk.tally.n_hidden, len(times_s), duration_s)
-    turned = walk.rotation_deg in (90, 270)
+    turned = walk.placed.rotation_deg in (90, 270)
     return Probe(
         container=header.container,
         codec=header.codec,
         width=walk.height if turned else walk.width,
         height=walk.width if turned else walk.height,
-        rotation_deg=walk.rotation_deg,
-        mirrored=walk.mirrored,
+        rotation_deg=walk.placed.rotation_deg,
+        mirrored=walk.placed.mirrored,
         pixel_aspect=header.pixel_aspect,
         has_audio=header.has_audio,
         n_streams=header.n_streams,
@@ -253,8 +253,7 @@ class _Walk:
     times_s: list[float] = field(default_factory=list)
     width: int = 0
     height: int = 0
-    rotation_deg: int = 0
-    mirrored: bool = False
+    placed: Placing = Placing(False, 0)
     n_interlaced: int = 0
     brightness: list[float] = field(default_factory=list)
     sharpness: list[float] = field(default_factory=list)
@@ -267,7 +266,7 @@ def _walk(container: InputContainer, stream: VideoStream, whole: bool) -> _Walk:
     for frame in decode_frames(container, stream, walk.tally):
         if not walk.times_s:
             walk.width, walk.height = shown_size(frame, stream)
-            walk.rotation_deg, walk.mirrored = rotation_deg(frame, stream), is_mirrored(frame)
+            walk.placed = placing(frame, stream)
         # the clock is the stream's: frames that leave the decoder last do not know it
         time_s = np.nan if frame.pts is None else float(frame.pts * clock)
         # a frame without a time is looked at too

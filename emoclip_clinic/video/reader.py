@@ -24,7 +24,7 @@ import numpy.typing as npt
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.video.container import decode_frames, films, open_video
 from emoclip_clinic.video.fields import whole
-from emoclip_clinic.video.picture import is_hdr, is_mirrored, upright
+from emoclip_clinic.video.picture import is_hdr, placing, upright
 from emoclip_clinic.video.probe import timestamps
 
 try:
@@ -123,14 +123,15 @@ def _read_either(
 def _read_pyav(path: Path, wanted: npt.NDArray[np.int64]) -> Iterator[Frame]:
     with open_video(path) as (container, stream):
         frames = enumerate(whole(decode_frames(container, stream), stream))
-        n_frames = 0
+        n_frames, placed = 0, None
         for index in wanted:
             for n_frames, frame in frames:  # noqa: B007 # counts on over the loops
                 if n_frames == index:
                     break
             else:
                 raise RecordingError(f"frame {index} is wanted, but the last is {n_frames}")
-            yield upright(frame, stream)
+            placed = placed or placing(frame, stream)
+            yield upright(frame, stream, placed)
 
 
 def _read_decord(
@@ -158,9 +159,10 @@ def _first_frame(path: Path, n_frames: int) -> Frame:
     """Read the first frame, and refuse what shows that decord must not even open the file."""
     with open_video(path) as (container, stream):
         frame = next(decode_frames(container, stream))
-        first = upright(frame, stream)
+        placed = placing(frame, stream)
+        first = upright(frame, stream, placed)
         n_streams = len(films(container))
-    if is_mirrored(frame):
+    if placed.mirrored:
         raise _UnfitError("it turns a picture, but does not mirror it")
     if frame.format.components[0].bits > 8 or is_hdr(stream):
         raise _UnfitError("it converts more than 8 bits, and a high dynamic range, otherwise")

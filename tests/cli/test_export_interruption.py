@@ -17,26 +17,11 @@ from emoclip_clinic.files import sha256_file
 from emoclip_clinic.pseudonyms import read_or_make_key
 from tests.command_line import Type
 
-# every change in a folder is counted; the signal comes from the process itself, before one of them
 KILL_BEFORE_A_CHANGE = """
-import json, os, signal, sys
-place, last, changes = os.environ["PLACE"] + os.sep, int(os.environ["LAST"]), []
-def changes_something(event, given):
-    if event == "open":
-        return "w" in (given[1] or "") if isinstance(given[0], int) else given[2] & 3
-    return event in ("os.link", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod")
-def inside(event, given):
-    # a file that is open already, or a name as `rmtree` sees it from a folder that it has open
-    if isinstance(given[0], int) or event in ("os.remove", "os.rmdir") and given[1] != -1:
-        return True
-    paths = [os.path.abspath(os.fsdecode(one)) for one in given[:2] if isinstance(one, str | bytes)]
-    return any(path.startswith(place) for path in paths)
-def watch(event, given):
-    if changes_something(event, given) and inside(event, given):
-        changes.append(event)
-        if len(changes) == last:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(watch)
+import json, os, sys
+from pathlib import Path
+from tests.killed import kill_before
+changes = kill_before(Path(os.environ["PLACE"]), int(os.environ["LAST"]))
 try:
     RUN
 finally:

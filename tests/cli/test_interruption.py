@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emoclip_clinic.files import sha256_file
+from tests.killed import content
 
 # the signal comes from the process itself, so that no clock decides how far it had come
 STOP_BEFORE_THE_FOURTH = """
@@ -38,15 +38,6 @@ def encode(study: Path, code: str = "", *given: str) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, env=own, check=False)
 
 
-def outputs(study: Path) -> dict[str, str]:
-    """Hash what a study holds, but for the cache and for files a kill may leave half written."""
-    return {
-        str(path.relative_to(study)): sha256_file(path)
-        for path in sorted(study.rglob("*"))
-        if path.is_file() and "cache" not in path.parts and not path.name.startswith(".")
-    }
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_encode_goes_on_where_it_was_stopped(
     encoded_study: Path, tmp_path: Path, number: signal.Signals
@@ -67,7 +58,7 @@ def test_encode_goes_on_where_it_was_stopped(
         assert "Traceback" not in stopped.stderr
     whole = encode(study)
     assert whole.returncode == 0, whole.stderr
-    assert outputs(study) == outputs(encoded_study)
+    assert content(study) == content(encoded_study)
     assert {path: path.stat().st_mtime_ns for path in early} == early
 
 
