@@ -253,7 +253,7 @@ class _Walk:
     times_s: list[float] = field(default_factory=list)
     width: int = 0
     height: int = 0
-    placed: Placing = Placing(False, 0)
+    placed: Placing = field(default_factory=lambda: Placing(False, 0))
     n_interlaced: int = 0
     brightness: list[float] = field(default_factory=list)
     sharpness: list[float] = field(default_factory=list)
