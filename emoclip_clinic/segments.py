@@ -19,7 +19,7 @@ from emoclip_clinic.turns import Stretch
 
 __all__ = [
     "GAP", "LATE_S", "OUTSIDE", "SEGMENT_COLUMNS", "SHORT_PART", "SHORT_TURN", "EncodingProtocol",
-    "Plan", "Segment", "plan", "read_protocol",
+    "Plan", "Segment", "missed", "plan", "read_protocol",
 ]  # fmt: skip
 
 SEGMENT_COLUMNS = (
@@ -51,6 +51,7 @@ SHORT_PART = "part beside a gap shorter than half a window"
 GAP = "gap: no new picture for more than half a window"
 OUTSIDE = "outside the participant's turns"
 BEYOND = "the turns go on after the end of the recording"
+BEFORE = "the turns end before the first picture of the recording"
 
 Times = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -171,7 +172,9 @@ def plan(
     intervals) without a new picture: what lies before it and after it is sampled and cut as if it
     were a recording by itself, and so is each of `stretches`, of the frames that begin in it. No
     window spans two of them, and no frame outside is read. One that is shorter than half a window
-    is left out, and so are gaps and what lies between stretches, each a segment with its reason.
+    is left out, and so are gaps and what lies between stretches, each a segment with its reason:
+    the segments leave no time out. A window starts with its first frame, so what lies before a
+    stretch lasts until the first frame that begins in it.
 
     Parameters
     ----------
@@ -186,8 +189,8 @@ def plan(
     Raises
     ------
     RecordingError
-        There is no frame, the times do not ascend, a stretch starts more than `LATE_S` after the
-        end, or windows would show one picture each, since the frames are so far apart.
+        There is no frame, the times do not ascend, the stretches miss the recording (`missed`), or
+        windows would show one picture each, since the frames are so far apart.
     """
     times = np.asarray(times_s, dtype=np.float64)
     if times.ndim != 1 or len(times) == 0:
@@ -244,21 +247,58 @@ def _within(
     gaps: Sequence[Stretch],
 ) -> Plan:
     """Plan each stretch by itself, on either side of a gap too, and say what is left out."""
-    if stretches[-1][0] >= end_s + LATE_S:
-        raise RecordingError(BEYOND)
-    plans, before_s = [], float(times[0])
-    # after the last frame there is nothing to tell of
+    reason = missed(stretches, float(times[0]), end_s)
+    if reason:
+        raise RecordingError(reason)
+    plans: list[Plan] = []
+    before_s = float(times[0])
+    # before the first frame and after the last there is nothing to tell of
     for stretch in [*stretches, (end_s, end_s)]:
-        if np.searchsorted(times, before_s) < np.searchsorted(times, stretch[0]):
-            plans.append(_left_out(before_s, stretch[0], 0, OUTSIDE))
-        for part, is_gap in _split(stretch, gaps):
-            if is_gap:
-                plans.append(_left_out(*part, 0, GAP))
-            elif part[0] < end_s:
-                short = SHORT_TURN if part == stretch else SHORT_PART
-                plans.append(_part(times, end_s, part, protocol, short))
+        own = _stretch(times, end_s, protocol, stretch, gaps)
+        start_s = own[0].segments[0].start_s if own else min(stretch[0], end_s)
+        # two turns may be apart by less than the clock can tell, and a frame begin there
+        passed_over = np.searchsorted(times, before_s) < np.searchsorted(times, start_s)
+        if before_s + CLOCK_S < start_s or (before_s < start_s and passed_over):
+            plans.append(_left_out(before_s, start_s, 0, OUTSIDE))
+        plans += own
         before_s = max(before_s, stretch[1])
     return _joined(plans)
+
+
+def missed(stretches: Sequence[Stretch], start_s: float, end_s: float) -> str:
+    """Say why a recording is left out for its stretches; empty where it is not.
+
+    Parameters
+    ----------
+    stretches
+        In order.
+    start_s, end_s
+        When the first frame begins and the last one ends, on the same clock.
+    """
+    last_s = stretches[-1][0]
+    if last_s >= end_s + LATE_S:
+        return BEYOND
+    if any(start < end_s and start_s < stop for start, stop in stretches):
+        return ""
+    return BEYOND if last_s >= end_s else BEFORE
+
+
+def _stretch(
+    times: Times,
+    end_s: float,
+    protocol: EncodingProtocol,
+    stretch: Stretch,
+    gaps: Sequence[Stretch],
+) -> list[Plan]:
+    """Plan the parts of a stretch and the gaps in it, in order."""
+    plans = []
+    for part, is_gap in _split(stretch, gaps):
+        if is_gap:
+            plans.append(_left_out(*part, 0, GAP))
+        elif part[0] < end_s and times[0] < part[1]:
+            short = SHORT_TURN if part == stretch else SHORT_PART
+            plans.append(_part(times, end_s, part, protocol, short))
+    return plans
 
 
 def _split(stretch: Stretch, gaps: Sequence[Stretch]) -> Iterator[tuple[Stretch, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoclip_clinic.errors import RecordingError
-from emoclip_clinic.segments import LATE_S, OUTSIDE, SHORT_TURN, EncodingProtocol, Plan, plan
+from emoclip_clinic.segments import (
+    CLOCK_S,
+    GAP,
+    LATE_S,
+    OUTSIDE,
+    SHORT_PART,
+    SHORT_TAIL,
+    SHORT_TURN,
+    EncodingProtocol,
+    Plan,
+    plan,
+)
 from emoclip_clinic.turns import Stretch, merged
 
 protocols = st.builds(
@@ -27,6 +39,14 @@ protocols = st.builds(
 variable_times = st.lists(st.floats(0.005, 1.0), min_size=1, max_size=100).map(
     lambda steps: np.cumsum(steps) - steps[0]
 )
+steps_and_halts = st.lists(
+    st.tuples(st.floats(0.005, 1.0), st.floats(0.005, 1.0), st.floats(0.005, 40.0)),
+    min_size=1,
+    max_size=20,
+)
+halting_times = steps_and_halts.map(lambda steps: np.cumsum(steps) - steps[0][0]).filter(
+    lambda times: np.median(np.diff(times)) <= 1
+)
 moments = st.floats(-5, 150)
 turns = st.lists(st.tuples(moments, moments).map(sorted).map(tuple), min_size=1, max_size=8)
 series = turns.map(merged).filter(bool)
@@ -40,7 +60,8 @@ def planned(times: np.ndarray, protocol: EncodingProtocol, parts: tuple[Stretch,
     try:
         return plan(times, protocol, parts)
     except RecordingError:
-        assert parts[-1][0] >= end_of(times) + LATE_S
+        late = parts[-1][0] >= end_of(times) + LATE_S
+        assert late or not any(low < end_of(times) and times[0] < high for low, high in parts)
         return Plan(np.zeros(0, int), ())
 
 
@@ -108,6 +129,48 @@ def test_nothing_is_left_out_without_a_row(
         elif protocol.stride_frames <= protocol.window_frames and protocol.every_nth is None:
             assert homes
             assert OUTSIDE not in [s.reason for s in homes]
+
+
+@given(times=variable_times | halting_times, protocol=protocols, parts=series)
+def test_the_rows_leave_no_time_out(
+    times: np.ndarray, protocol: EncodingProtocol, parts: tuple[Stretch, ...]
+) -> None:
+    """From the first frame to the end there is a row; one overlaps others with its stride alone."""
+    result = planned(times, protocol, parts)
+    if not result.segments:
+        return
+    start, end = float(times[0]), end_of(times)
+    told = start
+    # a stride longer than the window passes over time in any recording
+    if protocol.stride_frames <= protocol.window_frames:
+        for row in result.segments:
+            assert row.start_s <= told + CLOCK_S + 1e-9
+            told = max(told, row.stop_s)
+        assert told == pytest.approx(end, abs=CLOCK_S + 1e-9)
+    for row, after in pairwise(result.segments):
+        if after.start_s < row.stop_s - 1e-9:
+            assert row.positions
+            assert after.positions or after.reason == SHORT_TAIL
+    if protocol.stride_frames == protocol.window_frames:
+        lasts = [min(row.stop_s, end) - max(row.start_s, start) for row in result.segments]
+        doubled = [max(0, one.stop_s - two.start_s) for one, two in pairwise(result.segments)]
+        slack = CLOCK_S * len(lasts) + 1e-6
+        assert sum(lasts) - sum(doubled) == pytest.approx(end - start, abs=slack)
+
+
+def test_a_gap_and_turns_leave_no_hole() -> None:
+    """The gap from 6 to 36 s is told of where it is a turn's; what is nobody's is outside."""
+    times = np.concatenate([np.arange(60) / 10, 36 + np.arange(60) / 10])
+    protocol = EncodingProtocol(rate_hz=10, window_frames=20, stride_frames=20)
+    result = plan(times, protocol, [(0.0, 6.0), (20.0, 40.0), (41.0, 41.5)])
+    rows = [(s.start_s, s.stop_s, s.reason) for s in result.segments]
+    windows = [(0, 2, ""), (2, 4, ""), (4, 6, "")]
+    expected = [*windows, (6, 20, OUTSIDE), (20, 36, GAP), (36, 38, ""), (38, 40, "")]
+    expected += [(40, 41, OUTSIDE), (41, 41.5, SHORT_TURN), (41.5, 42, OUTSIDE)]
+    assert [row[2] for row in rows] == [row[2] for row in expected]
+    for row, truth in zip(rows, expected, strict=True):
+        assert row[:2] == pytest.approx(truth[:2])
+    assert SHORT_PART not in [row[2] for row in rows]
 
 
 @given(times=variable_times, protocol=protocols, more=st.floats(0, 10))
