@@ -63,4 +63,9 @@ class TooFewError(ClinicError):
 
 
 class TurnsError(ClinicError):
-    """A file of speech turns or sections that cannot be used."""
+    """A file of speech turns or sections that cannot be used, or has no turn of the participant."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """Why a recording is left out for it, in a few words without names; may be empty."""

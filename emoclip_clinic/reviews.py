@@ -11,6 +11,7 @@ from emoclip_clinic.errors import RatingsError, StudyError
 from emoclip_clinic.resources import close_matches
 from emoclip_clinic.segments import Plan, Segment
 from emoclip_clinic.sheets import read_sheet
+from emoclip_clinic.turns import clock_s
 
 __all__ = ["EXCLUDED", "REVIEW_COLUMNS", "Review", "leave_out", "read_reviews"]
 
@@ -126,15 +127,20 @@ def _with(review: Review, row: Row) -> Review:
 
 
 def _stretch(start: str, stop: str) -> tuple[float, float]:
-    """Read a start (empty: the beginning) and a stop (empty: the end), in seconds."""
+    """Read a start (empty: the beginning) and a stop (empty: the end), in seconds or m:ss."""
     try:
-        start_s, stop_s = float(start or 0), float(stop or math.inf)
+        start_s, stop_s = _seconds(start or "0"), _seconds(stop or "inf")
     except ValueError:
         start_s = stop_s = math.nan
     # also false where one is no number
     if not 0 <= start_s < stop_s:
         raise ValueError(
-            f"{start!r} to {stop!r} is no stretch; allowed: seconds, from 0 on, the start before "
-            "the stop"
+            f"{start!r} to {stop!r} is no stretch; allowed: seconds with a decimal point, or m:ss "
+            "such as 1:20.5, from 0 on, the start before the stop"
         )
     return start_s, stop_s
+
+
+def _seconds(text: str) -> float:
+    on_clock_s = clock_s(text)
+    return float(text) if on_clock_s is None else on_clock_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,19 @@ from dataclasses import dataclass
 from emoclip_clinic.errors import TurnsError
 from emoclip_clinic.resources import close_matches
 
-__all__ = ["Stretch", "Turn", "TurnChoice", "make_turn", "merged", "shared", "stretches"]
+__all__ = [
+    "SEVERAL", "UNUSABLE", "Stretch", "Turn", "TurnChoice", "clock_s", "make_turn", "merged",
+    "shared", "stretches",
+]  # fmt: skip
 
 Stretch = tuple[float, float]
 """Start and stop in seconds, [start, stop)."""
 
 NAMES_SHOWN = 12
+UNUSABLE = "its file of turns cannot be used"
+SEVERAL = "several speakers in its file of turns, and none was named"
+CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:[.,]\d*)?)", re.ASCII)
+"""h:mm:ss or m:ss, as players show it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Turn:
     """The recording that it belongs to, where the file says so."""
     place: str = ""
     """Where it stands in its file, such as "row 7"."""
+    problem: str = ""
+    """What is wrong with it, and where; then it has no times. Empty for all others."""
 
 
 @dataclass(frozen=True)
@@ -61,24 +71,40 @@ def make_turn(
     section: str = "",
     person: str = "",
     recording: str = "",
+    problem: str = "",
 ) -> Turn:
     """Make a turn of a row, names without spaces around.
 
-    Raises
-    ------
-    TurnsError
-        Its times are negative or no numbers, or it stops before it starts.
+    Where its times are negative or no numbers, or it stops before it starts, or `problem` is given,
+    it has a problem, which counts when somebody asks for this turn.
     """
+    problem = problem or _problem(start_s, stop_s, place)
+    if problem:
+        start_s = stop_s = math.nan
+    speaker, section, person, recording = map(_clean, (speaker, section, person, recording))
+    return Turn(start_s, stop_s, speaker, section, person, recording, place, problem)
+
+
+def _problem(start_s: float, stop_s: float, place: str) -> str:
     if not (math.isfinite(start_s) and math.isfinite(stop_s)) or start_s < 0:
-        raise TurnsError(
+        return (
             f"{place}: from {start_s} to {stop_s} s; times are numbers from 0 on. Correct the row."
         )
     if stop_s < start_s:
-        raise TurnsError(
-            f"{place}: it stops at {stop_s} s, before it starts at {start_s} s. Correct the row."
-        )
-    speaker, section, person, recording = map(_clean, (speaker, section, person, recording))
-    return Turn(start_s, stop_s, speaker, section, person, recording, place)
+        return f"{place}: it stops at {stop_s} s, before it starts at {start_s} s. Correct the row."
+    return ""
+
+
+def clock_s(text: str) -> float | None:
+    """Read h:mm:ss or m:ss, with decimals or not, in seconds; None where it is no such time."""
+    found = CLOCK.fullmatch(text)
+    if not found:
+        return None
+    hours, minutes, seconds = int(found[1] or 0), int(found[2]), float(found[3].replace(",", "."))
+    # 1:75 is a misprint
+    if seconds >= 60 or (found[1] and minutes >= 60):
+        return None
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def stretches(turns: Sequence[Turn], choice: TurnChoice) -> tuple[Stretch, ...]:
@@ -102,7 +128,8 @@ def stretches(turns: Sequence[Turn], choice: TurnChoice) -> tuple[Stretch, ...]:
     Raises
     ------
     TurnsError
-        A name is not there, none has a duration, or there are several speakers and none is chosen.
+        A name is not there, none has a duration, there are several speakers and none is chosen, or
+        something is wrong with a turn that is asked for.
     """
     found: tuple[Stretch, ...] | None = None
     if choice.speaker:
@@ -171,6 +198,9 @@ def _named(
 
 
 def _lasting(turns: Sequence[Turn], pause_s: float = 0.0) -> tuple[Stretch, ...]:
+    wrong = next((turn for turn in turns if turn.problem), None)
+    if wrong:
+        raise TurnsError(wrong.problem, UNUSABLE)
     found = merged(((turn.start_s, turn.stop_s) for turn in turns), pause_s)
     if not found:
         first = f" ({turns[0].place})" if turns else ""
@@ -183,7 +213,8 @@ def _refuse_several(turns: Sequence[Turn]) -> None:
     if len(there) > 1:
         raise TurnsError(
             f"it has several speakers, {_listed(there)}: say which is the participant, with "
-            "'speaker' under [encode] in study.toml or with --speaker."
+            "'speaker' under [encode] in study.toml or with --speaker.",
+            SEVERAL,
         )
 
 

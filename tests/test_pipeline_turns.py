@@ -7,12 +7,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import emoclip_clinic as ec
 from emoclip_clinic import features
 from emoclip_clinic.cluster import connect
-from emoclip_clinic.errors import SettingsError, TurnsError
-from emoclip_clinic.segments import OUTSIDE
+from emoclip_clinic.errors import RecordingError, SettingsError, TurnsError
+from emoclip_clinic.pipeline import turning
+from emoclip_clinic.pipeline.left_off import left_off
+from emoclip_clinic.pipeline.spoken import TurnFiles
+from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, Segment, plan
+from emoclip_clinic.study import Stamp
+from emoclip_clinic.turns import Stretch, TurnChoice, merged
 from tests.videos import write_video
 
 PEOPLE = ("P1", "P2", "P3")
@@ -245,7 +252,7 @@ def test_one_rttm_may_serve_all_recordings_by_names_that_tell_them_apart(study: 
     path.write_text("\n".join(line.format(name) for name in NAMES[:2]))
     assert encode(study, turns="all.rttm").exclusions["id"].tolist() == [NAMES[2]]
     path.write_text(line.format("interview"))
-    with pytest.raises(TurnsError, match=r"all\.rttm, sub-P1_ses-01: it holds no turn of this"):
+    with pytest.raises(TurnsError, match=r"all\.rttm: it holds no turn of this"):
         encode(study, turns="all.rttm")
 
 
@@ -331,3 +338,124 @@ def test_check_says_what_every_file_holds(study: ec.Study) -> None:
         [NAMES[2], "0", "0.0", "0.00"],
     ]
     assert result.exclusions["reason"].tolist() == ["no file of turns"]
+
+
+RATE_HZ, WINDOW = 10, 8
+
+
+def planned(protocol: EncodingProtocol, parts: tuple[Stretch, ...]) -> tuple[str, list[Segment]]:
+    """Give the planner's reason to leave a recording of 6 s out, or the windows that it uses."""
+    try:
+        made = plan(np.arange(N_FRAMES) / FPS, protocol, parts)
+    except RecordingError as error:
+        return str(error), []
+    return "", [one for one in made.segments if not one.reason]
+
+
+@given(
+    turns_s=st.lists(
+        st.tuples(st.integers(0, 90), st.integers(0, 30)).map(lambda t: (t[0], t[0] + t[1])),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_check_and_encode_leave_out_the_same_recordings(
+    turns_s: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """For turns before, over and after the end: what check lists is what the planner does."""
+    folder = tmp_path_factory.mktemp("study")
+    study = ec.Study.create(folder)
+    made = [(low / 10, high / 10) for low, high in turns_s]
+    note(folder, "a", made)
+    row = {"recording": "a", "participant": "a", "session": "1", "path": "a.mp4", "duration_s": 6.0}
+    files = TurnFiles(study, TurnChoice("turns/{recording}.csv", ("PAR",)), [row])
+    found = files.check()["a"]
+    protocol = EncodingProtocol(rate_hz=RATE_HZ, window_frames=WINDOW, stride_frames=WINDOW)
+    told = turning._reason(found, files.span("a"), FPS, protocol)
+    parts = merged(made)
+    if not parts:
+        assert told == "no turn of the participant in its file of turns"
+        return
+    missed, used = planned(protocol, parts)
+    assert found.reason == missed
+    assert found.stretches == (() if missed else parts)
+    assert told == missed if missed else bool(told) == (not used)
+    inside = sum(max(0, min(high, 6) - low) for low, high in parts)
+    shown = turning._row("a", found.stretches, files.span("a"))
+    assert float(shown["share"]) == pytest.approx(0 if found.reason else inside / 6, abs=0.006)
+
+
+def test_check_says_of_a_recording_what_encode_does(study: ec.Study) -> None:
+    """Late, early and short turns; a picture that begins late; and one recording that is fine."""
+    for person in ("P4", "P5"):
+        film(study.path / "interviews" / person / "interview.mp4", [], lead_s=1.0)
+    note(study.path, "P1", [(0.0, 2.0), (50.0, 60.0)])
+    note(study.path, "P2", [(1.0, 1.2), (3.0, 3.3)])
+    note(study.path, "P3", [(4.0, 9.0)])
+    # the frames last from 1 to 7 s as players count
+    note(study.path, "P4", [(6.1, 6.9), (7.5, 7.9)])
+    note(study.path, "P5", [(0.0, 0.9)])
+    ec.pipeline.ingest(study, study.path / "interviews")
+    told = ec.pipeline.check_turns(ec.Study(study.path))
+    done = encode(study)
+    columns = ["id", "reason"]
+    assert told.exclusions[columns].to_numpy().tolist() == [
+        ["sub-P1_ses-01", "the turns go on after the end of the recording"],
+        ["sub-P2_ses-01", "turn shorter than half a window"],
+        ["sub-P5_ses-01", "the turns end before the first picture of the recording"],
+    ]
+    pd.testing.assert_frame_equal(told.exclusions[columns], done.exclusions[columns])
+    assert set(told.notes) <= set(done.notes)
+    assert told.message == "2 of 5 recordings have turns to encode."
+    assert told.table is not None
+    assert told.table["share"].tolist() == ["0.00", "0.08", "0.33", "0.13", "0.00"]
+    assert brightness(study)["sub-P4_ses-01"] == pytest.approx(DARK, abs=8)
+
+
+def test_nobody_named_is_said_once_for_a_file_that_all_share(study: ec.Study) -> None:
+    """The reason says what is missing; the note says who is there, and how many it concerns."""
+    ec.pipeline.ingest(study, study.path / "interviews")
+    rows = [(name, who, 1, 3) for name in NAMES for who in ("DOC", "PAR")]
+    table = pd.DataFrame(rows, columns=["recording", "speaker", "start_s", "stop_s"])
+    table.to_csv(study.path / "all.csv", index=False)
+    result = ec.pipeline.check_turns(study, turns="all.csv", speaker=())
+    reason = "several speakers in its file of turns, and none was named"
+    assert result.exclusions["reason"].tolist() == [reason] * 3
+    (said,) = result.notes
+    assert said.startswith("3 recordings: all.csv: it has several speakers, 'DOC', 'PAR'")
+    table.drop(table.index[1]).to_csv(study.path / "all.csv", index=False)
+    result = ec.pipeline.check_turns(study, turns="all.csv")
+    assert result.notes == (f"{NAMES[0]}: all.csv: no speaker 'PAR'; those there are 'DOC'.",)
+
+
+def test_what_the_last_run_took_is_not_lost_in_silence(study: ec.Study) -> None:
+    """Options hold for one run: the next without them says so, and how to make them stay."""
+    path = study.path / "study.toml"
+    turns = 'turns = "turns/{participant}.csv"\nspeaker = ["PAR"]\n'
+    path.write_text(SETTINGS.replace(turns, ""))
+    given = {"turns": "turns/{participant}.csv", "speaker": ("PAR",)}
+    assert not any("the last run" in note for note in encode(study, **given).notes)
+    assert not any("the last run" in note for note in encode(study, **given).notes)
+    said = next(note for note in encode(study).notes if "the last run" in note)
+    assert said.startswith("encoded whole recordings; the last run took turns = ")
+    # what it says to write is what gives the turns again
+    start = said.index("turns = ")
+    words = said[start : said.index(". Options")].replace(", speaker", "\nspeaker")
+    path.write_text(SETTINGS.replace(turns, words + "\n"))
+    assert not any("the last run" in note for note in encode(study).notes)
+    assert max(segments(study).query("status == 'used'").groupby("recording").size()) == 5
+    # whoever says that whole recordings are meant is not asked
+    result = encode(study, turns="", speaker=(), sections=())
+    assert not any("the last run" in note for note in result.notes)
+
+
+def test_another_rule_than_the_last_runs_is_said() -> None:
+    """Where it was an option then, and is none now."""
+    now = Stamp("encode", {}, {"participant": "largest"})
+    last = {"settings": {"participant": "left"}}
+    absent = {"turns": (None, None, None), "participant": (None,)}
+    (said,) = left_off(last, now, absent)
+    assert 'encoded with participant = "largest"; the last run took participant = "left"' in said
+    assert left_off(last, now, absent | {"participant": ("largest",)}) == []
+    assert left_off(None, now, absent) == []
+    assert left_off({"settings": {"participant": "largest"}}, now, absent) == []

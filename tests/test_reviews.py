@@ -34,6 +34,13 @@ def test_choices_and_stretches_are_read(tmp_path: Path) -> None:
     }
 
 
+def test_times_of_a_player_are_taken(tmp_path: Path) -> None:
+    """As the page takes them."""
+    rows = "a,exclude,,1:20,2:05.5,\na,exclude,,1:00:00,,\n"
+    stretches = read_reviews(write(tmp_path, HEAD + rows), NAMES)["a"].stretches
+    assert stretches == ((80, 125.5), (3600, math.inf))
+
+
 def test_a_table_written_by_hand_needs_no_name_of_the_people(tmp_path: Path) -> None:
     """Saved by a spreadsheet with semicolons, it is read as well."""
     text = HEAD.replace(",people", "").replace(",", ";") + "a;choose;2;;\n"
@@ -49,6 +56,7 @@ def test_a_table_written_by_hand_needs_no_name_of_the_people(tmp_path: Path) -> 
         ("a,choose,1,5,,", "leave the times empty"),
         ("a,exclude,1,5,6,", "leave participant_person empty"),
         ("a,exclude,,6,5,", "'6' to '5' is no stretch"),
+        ("a,exclude,,1:75,90,", "'1:75' to '90' is no stretch"),
         ("a,exclude,,x,5,", "'x' to '5' is no stretch"),
         ("a,exclude,,nan,5,", "is no stretch"),
         ("a,choose,2,,,gg", "other people than in an earlier row"),

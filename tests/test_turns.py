@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoclip_clinic.errors import TurnsError
-from emoclip_clinic.turns import Stretch, Turn, TurnChoice, make_turn, merged, shared, stretches
+from emoclip_clinic.turns import (
+    SEVERAL,
+    Stretch,
+    Turn,
+    TurnChoice,
+    clock_s,
+    make_turn,
+    merged,
+    shared,
+    stretches,
+)
 
 moments = st.integers(0, 60)
 parts = st.lists(st.tuples(moments, moments).map(sorted).map(tuple), max_size=8)
@@ -105,8 +115,11 @@ def test_one_speaker_needs_no_name_and_several_do() -> None:
     """A table of the participant alone is taken as it is; nobody guesses who of two it is."""
     own = [turn for turn in TALK if turn.speaker == "Patient"]
     assert stretches(own, TurnChoice("x.csv")) == ((8, 20), (30, 40))
-    with pytest.raises(TurnsError, match=r"several speakers, 'Doctor', 'Patient'.*--speaker"):
+    with pytest.raises(
+        TurnsError, match=r"several speakers, 'Doctor', 'Patient'.*--speaker"
+    ) as error:
         stretches(TALK, TurnChoice("x.csv"))
+    assert error.value.reason == SEVERAL
 
 
 def test_an_unknown_speaker_is_answered_with_those_there() -> None:
@@ -138,6 +151,22 @@ def test_events_without_a_duration_are_no_turns() -> None:
 def test_impossible_times_are_refused_with_their_place(
     start_s: float, stop_s: float, words: str
 ) -> None:
-    """The row is named."""
+    """The row is named, when somebody asks for it."""
+    turn = make_turn(start_s, stop_s, "row 7")
     with pytest.raises(TurnsError, match=f"row 7: .*{words}"):
-        make_turn(start_s, stop_s, "row 7")
+        stretches([turn], TurnChoice("x"))
+
+
+@given(hours=st.integers(0, 30), minutes=st.integers(0, 59), hundredths=st.integers(0, 5999))
+def test_times_of_a_player_are_read(hours: int, minutes: int, hundredths: int) -> None:
+    """m:ss and h:mm:ss, with decimals or not."""
+    truth = 3600 * hours + 60 * minutes + hundredths / 100
+    seconds = f"{hundredths // 100:02d}.{hundredths % 100:02d}"
+    assert clock_s(f"{hours}:{minutes:02d}:{seconds}") == pytest.approx(truth)
+    assert clock_s(f"{60 * hours + minutes}:{seconds}") == pytest.approx(truth)
+
+
+@pytest.mark.parametrize("text", ["", "5", "1:75", "1:60:00", "1:2:3:4", ":30", "-1:20", "1:20s"])
+def test_what_is_no_time_of_a_player_is_none(text: str) -> None:
+    """Nothing is guessed."""
+    assert clock_s(text) is None

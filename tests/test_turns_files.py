@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoclip_clinic.errors import ClinicError, TurnsError
+from emoclip_clinic.turns import TurnChoice, stretches
 from emoclip_clinic.turns_files import KINDS, read
 
 NAMES = st.text(
@@ -156,11 +157,15 @@ def written(folder: Path, name: str, text: str) -> Path:
     [
         ("a.csv", "", "headings are missing"),
         ("a.csv", "who,when\nPAR,3", "headings are who, when; needed are start_s"),
-        ("a.csv", "start_s,stop_s\n3,1", "a.csv: row 2: it stops at 1.0 s, before"),
+        ("a.csv", "start_s,stop_s\n3,1", "^row 2: it stops at 1.0 s, before"),
         ("a.csv", "start_s,stop_s\n0,1\n-3,1", "row 3: from -3.0"),
         ("a.csv", "start_s,stop_s\n0,1\n,1", "row 3 has no start"),
         ("a.csv", "start_s,stop_s\n0,soon", "row 2: 'soon' is no time"),
-        ("a.csv", 'start_s;stop_s\n"1,5";3', "row 2: '1,5' is no time.*decimal point"),
+        ("a.csv", "start_s,stop_s\n0,1:75", "row 2: '1:75' is no time"),
+        ("a.csv", "start_s,stop_s\n0,1:60:00", "row 2: '1:60:00' is no time"),
+        ("a.csv", "start_s;stop_s\n0,5;1.5", "row 2 has a comma in '0,5', row 2 a point in '1.5'"),
+        ("a.csv", "start_s;stop_s\n0;2\n1,500;2,250", "row 3: '1,500' may be 1.500 or 1500. Wri"),
+        ("a.csv", "start_s;stop_s\n0,5;1.234,5", "row 2 a point|'1.234.5' is no time"),
         ("a.csv", "start_s,stop_s\n1,5,3,0", "row 2 has 4 cells, the header has 2"),
         ("a.csv", "start_s,stop_s\n", "no turn in it"),
         ("a.csv", "start_s,stop_s\nnan,3", "row 2 has no start"),
@@ -187,7 +192,28 @@ def test_what_is_wrong_is_said_with_its_place(
 ) -> None:
     """File, row, what is allowed, what to do."""
     with pytest.raises(TurnsError, match=words):
-        read(written(tmp_path, name, text))
+        stretches(read(written(tmp_path, name, text)), TurnChoice("x"))
+
+
+WRONG = {
+    "a.csv": "speaker,start_s,stop_s\nDOC,3,1\nPAR,1,2\nDOC,soon,5\nDOC,,5\n",
+    "a.rttm": "".join(
+        f"SPEAKER a 1 {times} <NA> <NA> {name}\n"
+        for name, times in [("DOC", "3 -1"), ("PAR", "1 1"), ("DOC", "3 long")]
+    ),
+    "a.TextGrid": textgrid_text([(1000, 1000, "PAR"), (5000, -1000, "DOC")], long=True),
+    "a.eaf": eaf_text([(1000, 1000, "PAR"), (5000, -1000, "DOC")]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_with_others_does_not_matter(name: str, tmp_path: Path) -> None:
+    """The doctor's rows are not asked for; whoever asks for them is told."""
+    turns = read(written(tmp_path, name, WRONG[name]))
+    assert stretches(turns, TurnChoice("x", ("PAR",))) == ((1.0, 2.0),)
+    with pytest.raises(TurnsError, match="before it starts") as error:
+        stretches(turns, TurnChoice("x", ("DOC",)))
+    assert error.value.reason == "its file of turns cannot be used"
 
 
 def test_other_encodings_are_refused(tmp_path: Path) -> None:
@@ -205,6 +231,16 @@ def test_clocks_and_missing_durations_are_read(tmp_path: Path) -> None:
         (3723.5, 3724.0, "PAR"),
         (123.25, 123.25, "PAR"),
     ]
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_decimal_commas_are_read(mark: str, tmp_path: Path) -> None:
+    """As a spreadsheet in German saves it; one time alone tells what the commas of all mean."""
+    rows = [("start_s", "stop_s", "speaker"), ("0,5", "1,250", "a,b"), ("1:02,5", "63", "c")]
+    path = written(tmp_path, "a.csv", "\n".join(mark.join(row) for row in rows))
+    assert spans(path) == [(0.5, 1.25, "a,b"), (62.5, 63.0, "c")]
+    quoted_cells = 'start_ms,stop_ms\n"500,5",1000\n'
+    assert spans(written(tmp_path, "b.csv", quoted_cells)) == [(pytest.approx(0.5005), 1.0, "")]
 
 
 def test_events_name_speaker_and_section_in_one_column(tmp_path: Path) -> None:

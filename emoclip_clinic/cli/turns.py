@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from emoclip_clinic.cli._app import Screen, app, command
@@ -17,6 +19,9 @@ def check(
     turns: TurnsOption = None,
     speaker: SpeakerOption = None,
     section: SectionOption = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="As for encode: turns may be too short for its windows.")
+    ] = None,
 ) -> None:
     """Say of each ingested recording what its file of turns holds, or what is wrong with it.
 
@@ -25,4 +30,7 @@ def check(
     from emoclip_clinic import pipeline
 
     study = view.study()
-    view.show(pipeline.check_turns(study, turns=turns, speaker=speaker, sections=section), study)
+    result = pipeline.check_turns(
+        study, turns=turns, speaker=speaker, sections=section, protocol=protocol
+    )
+    view.show(result, study)

@@ -12,17 +12,16 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic.errors import SettingsError, TurnsError
-from emoclip_clinic.segments import LATE_S
+from emoclip_clinic.segments import LATE_S, missed
 from emoclip_clinic.settings import EncodeSettings
 from emoclip_clinic.study import Study
-from emoclip_clinic.turns import Stretch, Turn, TurnChoice, stretches
+from emoclip_clinic.turns import UNUSABLE, Stretch, Turn, TurnChoice, stretches
 from emoclip_clinic.turns_files import KINDS, read
 from emoclip_clinic.video.isolated import Limits, lead_s
 
 __all__ = [
     "NO_FILE",
     "NO_TURN",
-    "UNUSABLE",
     "Spoken",
     "TurnFiles",
     "of_file",
@@ -32,7 +31,6 @@ __all__ = [
 ]
 
 NO_FILE = "no file of turns"
-UNUSABLE = "its file of turns cannot be used"
 NO_TURN = "no turn of the participant in its file of turns"
 PLACEHOLDERS = ("recording", "participant", "session", "task", "stem")
 
@@ -54,11 +52,6 @@ class Spoken:
     """Why the recording is left out; empty where there are stretches."""
     note: str = ""
     """What there is to know: what is wrong with the file, and where."""
-
-    @property
-    def spoken_s(self) -> float:
-        """Seconds in all stretches."""
-        return sum(stop_s - start_s for start_s, stop_s in self.stretches)
 
 
 def turn_choice(
@@ -133,6 +126,8 @@ class TurnFiles:
             name: study.path / _filled(choice.pattern, row) for name, row in self.rows.items()
         }
         self._served = Counter(self.paths.values())
+        self._called = Counter(path.name for path in self.paths.values())
+        self._leads_s = _leads_s(study.quality_csv)
         self._everyone = Counter(other for row in self.rows.values() for other in _names(row))
         self._read: dict[Path, ByRecording | TurnsError] = {}
         self._found: dict[str, Spoken] = {}
@@ -183,8 +178,23 @@ class TurnFiles:
         """Say what is to be known of the files that were read."""
         if not self._found:
             return ()
-        every = [one.note for one in self._found.values() if one.note and one.reason != NO_FILE]
-        return (*self._unheard, *every)
+        who: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for name, one in self._found.items():
+            if one.note and one.reason != NO_FILE:
+                who[one.file, one.note].append(name)
+        return (*self._unheard, *(self._note(note, who[file, note]) for file, note in who))
+
+    def _note(self, note: str, names: list[str]) -> str:
+        """Say whom a note is about, where its file's name does not tell."""
+        if len(names) > 1:
+            return f"{len(names)} recordings: {note}"
+        alone = self._called[self.paths[names[0]].name] == 1
+        return note if alone else f"{names[0]}: {note}"
+
+    def span(self, name: str) -> Stretch:
+        """Give when a recording's first frame begins and its last one ends, as players count."""
+        start_s = self._leads_s.get(name, 0.0)
+        return start_s, start_s + float(self.rows[name]["duration_s"])
 
     @property
     def _unheard(self) -> list[str]:
@@ -209,14 +219,17 @@ class TurnFiles:
         turns = self._turns(path)
         if isinstance(turns, TurnsError):
             return Spoken(file, reason=UNUSABLE, note=str(turns))
-        place = path.name if self._served[path] == 1 else f"{path.name}, {name}"
         try:
             own = self._own(turns, name)
             found = stretches(own, self.choice)
         except TurnsError as error:
-            return Spoken(file, reason=NO_TURN, note=f"{place}: {error}")
-        duration_s = self.rows[name]["duration_s"]
-        return Spoken(file, found, note=_beyond(place, own, found, duration_s))
+            return Spoken(file, reason=error.reason or NO_TURN, note=f"{path.name}: {error}")
+        start_s, end_s = self.span(name)
+        # on the clock of the frames, as the windows are planned
+        lasts_s = float(self.rows[name]["duration_s"])
+        reason = missed(_moved(found, start_s), 0.0, lasts_s)
+        note = _beyond(path.name, own, found, end_s) or (reason and f"{path.name}: {reason}.")
+        return Spoken(file, () if reason else found, reason, note)
 
     def _turns(self, path: Path) -> ByRecording | TurnsError:
         """Read a file once, however many recordings it serves."""
@@ -287,8 +300,20 @@ def of_file(path: Path, recording: Path, choice: TurnChoice) -> Spoken:
 
 def on_clock(spoken: Spoken, path: Path, limits: Limits) -> list[Stretch]:
     """Give the stretches on the clock of the recording's frames, of which the first is at 0."""
-    lead = lead_s(path, limits=limits)
-    return [(start_s - lead, stop_s - lead) for start_s, stop_s in spoken.stretches]
+    return _moved(spoken.stretches, lead_s(path, limits=limits))
+
+
+def _moved(parts: Iterable[Stretch], by_s: float) -> list[Stretch]:
+    return [(start_s - by_s, stop_s - by_s) for start_s, stop_s in parts]
+
+
+def _leads_s(quality_csv: Path) -> dict[str, float]:
+    """Read how long each recording runs before its first frame, as `ingest` measured it."""
+    if not quality_csv.is_file():
+        return {}
+    table = pd.read_csv(quality_csv, dtype={"recording": str})
+    late = table[table["measure"] == "late_start"].dropna(subset="value")
+    return dict(zip(late["recording"], late["value"].astype(float), strict=True))
 
 
 def _names(row: Row) -> set[str]:
@@ -304,17 +329,19 @@ def _filled(pattern: str, row: Row) -> str:
     return re.sub(r"\{(.*?)\}", lambda found: names[found[1]], pattern)
 
 
-def _beyond(file: str, turns: list[Turn], found: tuple[Stretch, ...], duration_s: float) -> str:
+def _beyond(file: str, turns: list[Turn], found: tuple[Stretch, ...], end_s: float) -> str:
     """Say what lies after the end of the recording, which is often another unit of time."""
-    late = next((turn for turn in turns if turn.start_s >= duration_s + LATE_S), None)
-    if late:
+    late_s = next((start_s for start_s, _ in found if start_s >= end_s + LATE_S), None)
+    if late_s is not None:
+        # a stretch starts where a turn or a section does
+        place = next(turn.place for turn in turns if turn.start_s == late_s)
         return (
-            f"{file}: {late.place} starts at {late.start_s:g} s, the recording ends at "
-            f"{duration_s:g} s. Is it of this recording, and in seconds?"
+            f"{file}: {place} starts at {late_s:g} s, the recording ends at {end_s:g} s. Is it of "
+            "this recording, and in seconds?"
         )
-    if found[-1][1] > duration_s + LATE_S:
+    if found[-1][1] > end_s + LATE_S:
         return (
             f"{file}: the last turn stops at {found[-1][1]:g} s and is cut at the recording's end, "
-            f"{duration_s:g} s."
+            f"{end_s:g} s."
         )
     return ""

@@ -29,12 +29,13 @@ def read(path: Path) -> list[Turn]:
 
     Returns
     -------
-        Turns of all speakers, in the file's order; events without a duration too.
+        Turns of all speakers, in the file's order; events without a duration too. Where the times
+        of one are wrong it has a `problem`: of somebody who is not asked for it does not matter.
 
     Raises
     ------
     TurnsError
-        The file cannot be read, or a row is wrong; the message has the file's name and the row.
+        The file cannot be read; the message has the file's name, and the place.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:

@@ -6,6 +6,8 @@ type, file, channel, start (s), duration (s), orthography, subtype, speaker, con
 
 from __future__ import annotations
 
+import math
+
 from emoclip_clinic.errors import TurnsError
 from emoclip_clinic.turns import Turn, make_turn
 
@@ -21,7 +23,7 @@ def read(text: str) -> list[Turn]:
     Raises
     ------
     TurnsError
-        A line has too few fields, or its times are wrong; the message has its number.
+        A line has too few fields; the message has its number.
     """
     lines = enumerate(text.splitlines(), start=1)
     cut = [(number, line.split()) for number, line in lines if line.strip()]
@@ -35,10 +37,13 @@ def _turn(number: int, fields: list[str]) -> Turn:
             f"{place} has {len(fields)} fields, at least {N_FIELDS} are needed: SPEAKER file "
             "channel start duration <NA> <NA> speaker."
         )
+    start_s = duration_s = math.nan
+    problem = ""
     try:
         start_s, duration_s = float(fields[3]), float(fields[4])
-    except ValueError as error:
-        raise TurnsError(
+    except ValueError:
+        problem = (
             f"{place}: start {fields[3]!r} and duration {fields[4]!r} must be numbers of seconds."
-        ) from error
-    return make_turn(start_s, start_s + duration_s, place, speaker=fields[7], recording=fields[1])
+        )
+    stop_s, names = start_s + duration_s, {"speaker": fields[7], "recording": fields[1]}
+    return make_turn(start_s, stop_s, place, problem=problem, **names)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from dataclasses import dataclass
 
 from emoclip_clinic.errors import TurnsError
-from emoclip_clinic.turns import Turn, make_turn
+from emoclip_clinic.turns import Stretch, Turn, clock_s, make_turn
 
 __all__ = ["read"]
 
@@ -25,8 +26,14 @@ TIME = re.compile(
     r"([ _-]+(?P<unit>s|sec|seconds|ss\.msec|hh:mm:ss\.ms|ms|msec|milliseconds))?"
 )
 UNITS_S = {"ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3}
-CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d*)?)")
+WITH_COMMA, WITH_POINT = re.compile(r"[+-]?\d*,\d+"), re.compile(r"[+-]?[\d,]*\.\d+")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""What may be a decimal comma, or a comma between thousands."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+Rows = list[tuple[int, list[str]]]
+"""Number of the row and its cells."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,11 @@ class _Columns:
     section: int | None
     recording: int | None
 
+    @property
+    def times(self) -> list[int]:
+        """Columns that hold times."""
+        return [one.column for one in (self.start, self.stop, self.duration) if one]
+
 
 def read(text: str) -> list[Turn]:
     """Read a table with a heading for start and for stop or duration.
@@ -55,10 +67,13 @@ def read(text: str) -> list[Turn]:
     Raises
     ------
     TurnsError
-        A column is missing, or a cell is no time; the message has the row.
+        A column is missing, a row has too few or too many cells, or it cannot be told what a comma
+        in the times means; the message has the row.
     """
     header, rows = _cut(text)
     columns = _columns(header)
+    if _decimal_comma(rows, columns.times):
+        rows = [(number, _with_points(row, columns.times)) for number, row in rows]
     return [_turn(row, columns, f"row {number}") for number, row in rows]
 
 
@@ -73,21 +88,51 @@ def _columns(header: list[str]) -> _Columns:
     return _Columns(start, stop, duration, *(_column(header, some) for some in names))
 
 
+def _decimal_comma(rows: Rows, columns: list[int]) -> bool:
+    """Whether the table's times are written with a decimal comma, as in 0,5."""
+    cells = [(number, row[column]) for number, row in rows for column in columns]
+    commas = [(number, cell) for number, cell in cells if WITH_COMMA.fullmatch(cell)]
+    if not commas:
+        return False
+    number, cell = commas[0]
+    cure = "Write all times with a decimal point (1234.5), or as h:mm:ss."
+    for other, with_point in cells:
+        if WITH_POINT.fullmatch(with_point):
+            raise TurnsError(
+                f"row {number} has a comma in {cell!r}, row {other} a point in {with_point!r}: it "
+                f"cannot be told what the comma means. {cure}"
+            )
+    if all(THOUSANDS.fullmatch(one) for _, one in commas):
+        raise TurnsError(
+            f"row {number}: {cell!r} may be {cell.replace(',', '.')} or {cell.replace(',', '')}. "
+            f"{cure}"
+        )
+    return True
+
+
+def _with_points(row: list[str], columns: list[int]) -> list[str]:
+    return [cell.replace(",", ".") if n in columns else cell for n, cell in enumerate(row)]
+
+
 def _turn(row: list[str], columns: _Columns, place: str) -> Turn:
-    start_s = _time(row, columns.start, place)
-    if start_s is None:
-        raise TurnsError(f"{place} has no start. Give every row one.")
+    start_s = stop_s = math.nan
+    problem = ""
+    try:
+        start_s, stop_s = _span(row, columns, place)
+    except TurnsError as error:
+        problem = str(error)
     return make_turn(
         start_s,
-        _stop(row, start_s, columns, place),
+        stop_s,
         place,
+        problem=problem,
         speaker=_cell(row, columns.speaker),
         section=_cell(row, columns.section),
         recording=_cell(row, columns.recording),
     )
 
 
-def _cut(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _cut(text: str) -> tuple[list[str], Rows]:
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -101,7 +146,7 @@ def _cut(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
         if len(row) < len(header) or any(row[len(header) :]):
             raise TurnsError(
                 f"row {number} has {len(row)} cells, the header has {len(header)}. Each row needs "
-                "a cell for every heading; decimals take a point."
+                "a cell for every heading; decimals take a point, or semicolons between the cells."
             )
     return header, rows
 
@@ -126,24 +171,26 @@ def _cell(row: list[str], column: int | None) -> str:
 def _time(row: list[str], times: _Times, place: str) -> float | None:
     """Read seconds; None where the cell says that there is no value."""
     cell = row[times.column]
-    clock = CLOCK.fullmatch(cell)
     if cell.casefold() in MISSING:
         return None
-    if clock:
-        hours, minutes, seconds = clock.groups()
-        return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds)
+    on_clock_s = clock_s(cell)
+    if on_clock_s is not None:
+        return on_clock_s
     if not NUMBER.fullmatch(cell):
         raise TurnsError(
-            f"{place}: {cell!r} is no time. Allowed are numbers with a decimal point, and "
-            "hh:mm:ss.sss."
+            f"{place}: {cell!r} is no time. Allowed are numbers such as 83.5, m:ss and h:mm:ss, "
+            "such as 1:23.5."
         )
     return float(cell) * times.unit_s
 
 
-def _stop(row: list[str], start_s: float, columns: _Columns, place: str) -> float:
-    """Give the stop; the start where there is none: an event without a duration."""
+def _span(row: list[str], columns: _Columns, place: str) -> Stretch:
+    """Give start and stop; the start twice where there is no stop: an event without a duration."""
+    start_s = _time(row, columns.start, place)
+    if start_s is None:
+        raise TurnsError(f"{place} has no start. Give every row one.")
     if columns.stop is not None:
         stop_s = _time(row, columns.stop, place)
-        return start_s if stop_s is None else stop_s
+        return start_s, start_s if stop_s is None else stop_s
     lasts_s = None if columns.duration is None else _time(row, columns.duration, place)
-    return start_s + (lasts_s or 0.0)
+    return start_s, start_s + (lasts_s or 0.0)

@@ -29,7 +29,7 @@ def read(text: str) -> list[Turn]:
     Raises
     ------
     TurnsError
-        It is no TextGrid, it ends early, or an interval's times are wrong.
+        It is no TextGrid, or it ends early.
     """
     tokens = _tokens(text)
     kind = [next(tokens, ""), next(tokens, "")]
