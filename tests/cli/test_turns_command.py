@@ -82,11 +82,14 @@ def test_check_lists_recordings_and_what_is_wrong(cli: Type, talked: Path) -> No
     """A table, an exclusion with its reason, exit code 3."""
     (talked / "turns" / "P03.rttm").unlink()
     words = ["turns", "check", "--study", talked, "--turns", "turns/{participant}.rttm"]
-    answer = cli(*words, "--speaker", "PAR", "--json")
+    answer = cli(*words, "--speaker", "PAR", "--protocol", "short", "--json")
     assert answer.code == 3
     assert answer.json["n_with_turns"] == 11
     assert [row["id"] for row in answer.json["exclusions"]] == ["sub-P03_ses-01"]
     assert {row["spoken_s"] for row in answer.json["rows"]} == {"1.0", "0.0"}
+    usual = cli(*words, "--speaker", "PAR", "--json")
+    assert usual.json["n_with_turns"] == 0
+    assert "turn shorter than half a window" in usual.json["exclusions"][0]["reason"]
     silent = cli(*words, "--json")
     assert "several speakers, 'INT', 'PAR'" in silent.json["notes"][0]
     assert cli("turns", "check", "--study", talked).code == 1
