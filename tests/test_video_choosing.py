@@ -37,7 +37,8 @@ def test_lead_is_by_how_much_the_next_one_is_behind(
     assert choose(people, parse_rule(rule)).number == chosen
     assert lead(people, parse_rule(rule)) == pytest.approx(expected)
     second = runner_up(people, parse_rule(rule))
-    assert second is not None and second.number == after
+    assert second is not None
+    assert second.number == after
 
 
 @pytest.mark.parametrize("rule", ["largest", "longest", "left", "right", "region 0,0,1,1"])

@@ -138,7 +138,7 @@ def encode(
     if not fresh:
         _encode_all(study, encoding, usable, spoken, stamp, device, run, progress)
     given = {"faces": faces, "protocol": protocol, "participant": participant, "turns": turns}
-    options = as_typed(**given, speaker=speaker, section=sections, weights=weights)
+    options = as_typed(**given, speaker=speaker, section=sections)
     result = cured(_result(study, encoding.label, found, fresh), options)
     return replace(result, notes=(*result.notes, *(spoken.notes if spoken else ())))
 

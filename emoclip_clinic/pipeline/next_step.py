@@ -13,7 +13,7 @@ __all__ = ["as_typed", "cured"]
 
 
 def as_typed(**given: object) -> str:
-    """Write options as they are typed, each after a space, to be repeated by the next command.
+    """Write options as they are typed, each after a space: the next command needs the same.
 
     Left out is what was not given, and what is no text: a notebook's own objects.
     """
@@ -37,7 +37,7 @@ def cured(result: StageResult, options: str) -> StageResult:
     result
         Of `encode`.
     options
-        Those that `review` needs to find the same people.
+        As they are typed: with them `review` finds the same people.
     """
     if result.summary["n_windows_used"]:
         return result
