@@ -17,7 +17,7 @@ MEASURED_COLUMNS = ("recording", "measure", "value", "unit", "note")
 QUALITY_COLUMNS = ("recording", "measure", "value", "unit", "flag", "note")
 """Columns of quality.csv; `flag` is "ok" or "warn", `note` why it warns."""
 
-CLOSE_CALL = "the rule all but chose somebody else"
+CLOSE_CALL = "the rule chose the participant narrowly over somebody else"
 LARGEST = 1e9
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emoclip_clinic.errors import RatingsError, StudyError
 from emoclip_clinic.resources import close_matches
+from emoclip_clinic.scan import plain_id
 from emoclip_clinic.segments import Plan, Segment
 from emoclip_clinic.sheets import read_sheet
 from emoclip_clinic.turns import clock_s
@@ -57,7 +58,8 @@ def read_reviews(path: Path, recordings: Collection[str]) -> dict[str, Review]:
     path
         UTF-8, with commas, semicolons or tabs.
     recordings
-        The study's recordings.
+        The study's recordings. A row names one by its id, or plainly: "sub-Anna Mueller_ses-01"
+        for "sub-Anna%20Mueller_ses-01".
 
     Returns
     -------
@@ -98,12 +100,20 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _known(name: str, recordings: Collection[str]) -> str:
-    if name not in recordings:
+    """Give the id of the recording that a row names, by its id or plainly."""
+    if name in recordings:
+        return name
+    meant = [one for one in recordings if plain_id(one) == name]
+    if len(meant) > 1:
+        raise ValueError(
+            f"{name!r} can be any of {', '.join(meant)}: write its id as in recordings.csv"
+        )
+    if not meant:
         raise ValueError(
             f"there is no recording {name!r} in this study. {close_matches(name, list(recordings))}"
-            "Names are those of recordings.csv".strip()
+            "Names are those of recordings.csv"
         )
-    return name
+    return meant[0]
 
 
 def _with(review: Review, row: Row) -> Review:

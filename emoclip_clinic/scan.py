@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.recordings import DEFAULT_SESSION, Exclusion
 
-__all__ = ["EXTENSIONS", "Found", "Scan", "named_apart", "safe_id", "scan"]
+__all__ = ["EXTENSIONS", "Found", "Scan", "named_apart", "plain_id", "safe_id", "scan"]
 
 EXTENSIONS = ("mp4", "mov", "mkv", "avi", "webm", "m4v", "mts")
 """File name extensions of recordings, in any case."""
@@ -120,6 +120,11 @@ def safe_id(text: str) -> str:
         head = safe.encode()[: ID_BYTES - 20].decode(errors="ignore")
         safe = f"{head}~{hashlib.sha256(safe.encode()).hexdigest()[:16]}"
     return safe
+
+
+def plain_id(text: str) -> str:
+    """Give the text that `safe_id` made safe, for people to read: "%20" is a space again."""
+    return unquote(text)
 
 
 def _is_unicode(text: str) -> bool:

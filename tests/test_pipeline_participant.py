@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 import shutil
 import stat
@@ -78,8 +79,8 @@ def person_by_rule(study: ec.Study, rule: str) -> int:
     pipeline.review(study, participant=rule)
     page = (study.review_dir / "review.html").read_text()
     section = page.split(f'data-recording="{NAME}"')[1].split("</section>")[0]
-    before = section.split("chosen by the rule")[0]
-    return int(before.rpartition("> Person ")[2].split(",")[0])
+    before = section.split('class="rule">chosen by the rule')[0]
+    return int(before.rpartition("> <span>Person ")[2].split(",")[0])
 
 
 def test_each_side_has_its_own_windows_for_good(study: ec.Study) -> None:
@@ -191,7 +192,10 @@ def test_the_page_is_private_and_goes_when_it_is_told(study: ec.Study) -> None:
 
 
 def test_each_strip_of_pictures_shows_one_person(study: ec.Study) -> None:
-    """Before and after they change places, each picture has the colours of its person's film."""
+    """Before and after they change places, each picture has the colours of its person's film.
+
+    The page says where each of them sits, first and then.
+    """
     pipeline.ingest(study, study.path / "interviews")
     (page,) = pipeline.review(study).written
     section = page.read_text().split(f'data-recording="{NAME}"')[1].split("</section>")[0]
@@ -206,6 +210,11 @@ def test_each_strip_of_pictures_shows_one_person(study: ec.Study) -> None:
             nearest.add(int(np.argmin(away)))
         shown.append(nearest)
     assert sorted(shown, key=min) == [{0}, {1}]
+    places = re.findall(r"Person \d, on the (\w+) and on the (\w+) of the picture", section)
+    first = {0: ("left", "right"), 1: ("right", "left")}
+    assert places == [first[min(one)] for one in shown]
+    # twice as wide as high
+    assert set(re.findall(r'class="where" viewBox="0 0 ([\d.]+) 100"', section)) == {"200.0"}
 
 
 def test_a_pause_between_turns_ends_what_is_in_view(study: ec.Study) -> None:
@@ -235,10 +244,36 @@ def test_a_close_call_is_named_where_it_is_decided_and_where_it_is_reviewed(
         made, again = (pipeline.encode(study, study.path / "interviews", **words) for _ in "12")
         assert again.fresh
         for result in (made, again):
-            notes = [note for note in result.notes if "all but chose somebody else" in note]
+            notes = [note for note in result.notes if "narrowly over somebody else" in note]
             assert [NAME in note for note in notes] == [True] * close
         (page,) = pipeline.review(study, participant=rule).written
-        assert ("all but chose somebody else" in page.read_text()) == close
+        text = html.unescape(page.read_text())
+        said = re.findall(r"The rule '(\w+)' chose person (\d) narrowly over person (\d):", text)
+        assert said == [("longest", "1", "2")] * close
+        # a warning of the quality.csv beside the features
+        assert re.findall(r"several faces, when encoded: (\d+)% \(other faces\)", text) == ["100"]
+
+
+def test_a_review_without_the_turns_is_cured_by_one_with_them(study: ec.Study) -> None:
+    """Nothing else changed: the reason names the turns, and the next command has them."""
+    (study.path / "turns.csv").write_text("start_s,stop_s\n0,6\n")
+    shutil.rmtree(study.path / "interviews" / "P02")
+    folder, given = study.path / "interviews", {"turns": "turns.csv"}
+    pipeline.ingest(study, folder)
+    for options, n_used in (({}, 0), (given, 1)):
+        reviewed = pipeline.review(study, **options)
+        assert reviewed.next_command.endswith(" --turns turns.csv") == bool(options)
+        page = reviewed.written[0].read_text()
+        (found,) = re.findall(r'data-people="(\w+)"', page)
+        assert ("no longer counts" in page) == bool(options)
+        write_review(study, f"{NAME},choose,1,,,{found}")
+        made = pipeline.encode(study, folder, device="cpu", **given)
+        assert made.summary["n_windows_used"] == n_used
+        following = made.next_command.partition(" --")
+        assert following[0] == f"emoclip-clinic {'fit' if n_used else 'review'}"
+        if not n_used:
+            assert following[2] == "turns turns.csv"
+            assert "turns" in made.exclusions["reason"].iloc[0]
 
 
 def test_a_review_needs_recordings_and_faces(study: ec.Study) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.reviews import Review, leave_out, read_reviews
+from emoclip_clinic.scan import plain_id, safe_id
 from emoclip_clinic.segments import EncodingProtocol, plan
 
 HEAD = "recording,action,participant_person,start_s,stop_s,people\n"
@@ -45,6 +46,18 @@ def test_a_table_written_by_hand_needs_no_name_of_the_people(tmp_path: Path) -> 
     """Saved by a spreadsheet with semicolons, it is read as well."""
     text = HEAD.replace(",people", "").replace(",", ";") + "a;choose;2;;\n"
     assert read_reviews(write(tmp_path, text), NAMES) == {"a": Review((2,))}
+
+
+def test_a_recording_may_be_named_plainly(tmp_path: Path) -> None:
+    """As its folder was called, not as its file is; where that is one of two, neither is taken."""
+    ids = ["sub-Anna%20M%C3%BCller%2C%20jr_ses-01", "sub-P%2D1_ses-01", "sub-P-1_ses-01", "a%2Db"]
+    assert plain_id(safe_id("Anna Mueller, jr.")) == "Anna Mueller, jr."
+    rows = f'"sub-Anna Müller, jr_ses-01",choose,2,,,\n{ids[0]},exclude,,1,2,\n'
+    read = read_reviews(write(tmp_path, f"{HEAD}{rows}sub-P-1_ses-01,choose,1,,,\n"), ids)
+    # the second of them is written like the third, which is an id itself
+    assert read == {ids[0]: Review((2,), "", ((1, 2),)), ids[2]: Review((1,))}
+    with pytest.raises(StudyError, match=r"row 2: 'a-b' can be any of a%2Db, %61-b: write its id"):
+        read_reviews(write(tmp_path, f"{HEAD}a-b,choose,1,,,\n"), [*ids, "%61-b"])
 
 
 @pytest.mark.parametrize(

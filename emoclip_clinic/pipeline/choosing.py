@@ -95,8 +95,8 @@ def by_review(people: tuple[Person, ...], review: Review, found: str) -> tuple[P
     """
     if review.found not in ("", found):
         raise RecordingError(
-            "the review was made of people who were found in another way (recording, protocol or "
-            "face finder have changed): review it again"
+            "the review was made of people who were found in another way (recording, protocol, "
+            "turns or face finder are others): review it again with the options of 'encode'"
         )
     if review.people[-1] > len(people):
         raise RecordingError(

@@ -19,6 +19,7 @@ from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import photo_measures, plain_choices, read_choices
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.left_off import left_off
+from emoclip_clinic.pipeline.next_step import as_typed, cured
 from emoclip_clinic.pipeline.quality_tables import doubts, write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
@@ -136,11 +137,13 @@ def encode(
     )
     fresh = study.is_fresh(stamp)
     # before the record of this run takes the place of the last one's
-    given = {"turns": (turns, speaker, sections), "participant": (participant,)}
-    otherwise = left_off(study.provenance(stamp.stage), stamp, given)
+    chosen = {"turns": (turns, speaker, sections), "participant": (participant,)}
+    otherwise = left_off(study.provenance(stamp.stage), stamp, chosen)
     if not fresh:
         _encode_all(study, encoding, usable, spoken, stamp, device, run, progress)
-    result = _result(study, encoding.label, found, fresh)
+    given = {"faces": faces, "protocol": protocol, "participant": participant, "turns": turns}
+    options = as_typed(**given, speaker=speaker, section=sections)
+    result = cured(_result(study, encoding.label, found, fresh), options)
     return replace(result, notes=(*otherwise, *result.notes, *(spoken.notes if spoken else ())))
 
 

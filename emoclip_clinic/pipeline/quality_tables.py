@@ -101,7 +101,10 @@ def doubts(folder: Path) -> Iterator[str]:
     table = pd.read_csv(folder / "quality.csv", dtype={"recording": str, "note": str})
     close = table.loc[table["note"] == CLOSE_CALL, "recording"]
     if len(close):
-        yield f"{CLOSE_CALL} in {', '.join(close)}: look at them in 'emoclip-clinic review'"
+        yield (
+            f"{CLOSE_CALL} in {', '.join(close)}: look in 'emoclip-clinic review' who the "
+            "participant is"
+        )
     if n := int((table["note"] == UNRECOGNISED).sum()):
         yield (
             f"{UNRECOGNISED} ({counted(n, 'recording')}). Install the weights sface and yunet, or "

@@ -16,21 +16,29 @@ from emoclip_clinic import files
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder.participant import find_people
 from emoclip_clinic.errors import RecordingError, StudyError
-from emoclip_clinic.flags import CLOSE_CALL
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
+from emoclip_clinic.pipeline.next_step import as_typed
 from emoclip_clinic.pipeline.recording_encoder import Encoding, Planned, RecordingEncoder
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
 from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
-from emoclip_clinic.report.review_page import PersonShown, RecordingShown, review_page
+from emoclip_clinic.report.numbers import number, percent
+from emoclip_clinic.report.review_page import (
+    FaceShown,
+    PersonShown,
+    RecordingShown,
+    review_page,
+)
+from emoclip_clinic.report.texts import read_texts
 from emoclip_clinic.reviews import Review
 from emoclip_clinic.segments import CLOCK_S, read_protocol
 from emoclip_clinic.study import Study
-from emoclip_clinic.video.choosing import choose, lead
+from emoclip_clinic.video.choosing import choose, lead, runner_up
 from emoclip_clinic.video.decoder import Limits
-from emoclip_clinic.video.faces import Box, crop_square
+from emoclip_clinic.video.faces import crop_square
 from emoclip_clinic.video.people import Person
+from emoclip_clinic.video.tracks import Sighting
 
 __all__ = ["clean_review", "review"]
 
@@ -44,7 +52,13 @@ PASSING_S = 1.0
 """Who is in view for less is counted and not shown, unless nobody is for longer."""
 MOST_SHOWN = 12
 """People of a recording."""
-CHANGED = "what review.csv chose no longer counts: other people are found now"
+CHANGED = (
+    "What review.csv chose here no longer counts: people are found in another way now (recording, "
+    "protocol, turns or face finder are others). Choose again; or write this page again, where its "
+    "options were not those of 'encode'."
+)
+DECIDED_HERE = "participant_lead"
+"""A measure of quality.csv of which the page itself knows how it is now."""
 
 
 @alone
@@ -90,18 +104,25 @@ def review(
     choice = turn_choice(study.settings.encode, turns, speaker, sections)
     # people are looked for where encode looks
     rows = with_turns(usable, TurnFiles.of(study, choice, usable) if choice else None)
+    warnings = _warnings(study)
     shown, lost = [], []
     for done, row in enumerate(rows, start=1):
         try:
-            shown.append(_shown(worker, row, _warnings(study, row["recording"]), progress))
+            shown.append(_shown(worker, row, warnings.get(row["recording"], []), progress))
         except RecordingError as error:
             lost.append(Exclusion("review", "recording", row["recording"], str(error)))
         progress("recordings", done, len(rows))
+    given = {"faces": faces, "protocol": protocol, "participant": participant, "turns": turns}
+    command = (
+        "emoclip-clinic encode "
+        f"{files.shell_word(study.path / study.settings.study.recordings)}"
+        f"{as_typed(**given, speaker=speaker, section=sections)}"
+    )
     page = study.review_dir / PAGE
     files.make_folder(page.parent)
     # also where the study is a group's
     page.parent.chmod(0o700)
-    files.write_bytes(page, review_page(shown, worker.encoding.choices.rule.text).encode())
+    files.write_bytes(page, review_page(shown, worker.encoding.choices.rule, command).encode())
     page.chmod(0o600)
     several = sum(len(one.people) > 1 for one in shown)
     return StageResult(
@@ -111,8 +132,7 @@ def review(
         written=(page,),
         exclusions=exclusion_table(lost),
         summary={"n_recordings": len(shown)},
-        next_command="emoclip-clinic encode "
-        f"{files.shell_word(study.path / study.settings.study.recordings)}",
+        next_command=command,
     )
 
 
@@ -172,18 +192,29 @@ def _shown(
     found = worker.found(row, planned.cut)
     decided = worker.encoding.choices.reviews.get(row["recording"], Review())
     fits = decided.found in ("", found)
+    chosen = decided.people if fits else ()
     ruled, note = _ruled(worker, people)
     stop_s = max(float(row["duration_s"]), float(planned.times_s[-1]))
-    shown = _people(people, planned, stop_s, ruled, decided.people if fits else ())
+    shown = _people(people, planned, stop_s, ruled, chosen)
     return RecordingShown(
         recording=row["recording"],
         found=found,
         duration_s=stop_s,
+        aspect=_aspect(people),
         people=shown,
         n_passing=len(people) - len(shown),
         stretches=decided.stretches,
-        notes=(*warnings, *note, *([] if fits else [CHANGED])),
+        # where somebody has chosen, the rule does not
+        notes=(*warnings, *(() if chosen else note), *([] if fits else [CHANGED])),
     )
+
+
+def _aspect(people: tuple[Person, ...]) -> float:
+    """Width of the picture over its height; where nobody is seen, nothing is drawn of it."""
+    if not people:
+        return 1.0
+    first = people[0].sightings[0]
+    return first.width / first.height
 
 
 def _people(
@@ -205,7 +236,7 @@ def _people(
     return tuple(
         PersonShown(
             number=one.number,
-            pictures=tuple(pictures[one.number]),
+            faces=tuple(pictures[one.number]),
             spans=spans[one.number],
             chosen=one.number in chosen,
             by_rule=one is ruled,
@@ -222,10 +253,17 @@ def _ruled(
     if not people or rule.kind == "photo":
         return None, ()
     try:
-        close = worker.encoding.protocol.warn.min_participant_lead
-        return choose(people, rule), (CLOSE_CALL,) * (lead(people, rule) < close)
+        ruled = choose(people, rule)
     except RecordingError as error:
-        return None, (f"the rule chooses nobody: {error}",)
+        return None, (f"The rule '{rule.text}' chooses nobody: {error}.",)
+    second = runner_up(people, rule)
+    if second is None or lead(people, rule) >= worker.encoding.protocol.warn.min_participant_lead:
+        return ruled, ()
+    note = (
+        f"The rule '{rule.text}' chose person {ruled.number} narrowly over person {second.number}: "
+        "look who the participant is."
+    )
+    return ruled, (note,)
 
 
 def _ends(planned: Planned, stop_s: float) -> Times:
@@ -247,28 +285,56 @@ def _spans(person: Person, times_s: Times, ends_s: Times) -> Iterator[tuple[floa
         yield float(times_s[part[0]]), float(ends_s[part[-1]])
 
 
-def _pictures(people: list[Person], planned: Planned) -> dict[int, list[tuple[float, bytes]]]:
-    """Cut out some faces of each person: time, s, and a JPEG."""
-    wanted = {one.number: one.spread(PICTURES) for one in people}
-    boxes: dict[int, list[tuple[int, Box]]] = {}
-    for number, sightings in wanted.items():
-        for one in sightings:
-            boxes.setdefault(one.position, []).append((number, one.box))
-    pictures: dict[int, list[tuple[float, bytes]]] = {number: [] for number in wanted}
-    positions = sorted(boxes)
+def _pictures(people: list[Person], planned: Planned) -> dict[int, list[FaceShown]]:
+    """Cut out some faces of each person."""
+    wanted: dict[int, list[tuple[int, Sighting]]] = {}
+    for one in people:
+        for sighting in one.spread(PICTURES):
+            wanted.setdefault(sighting.position, []).append((one.number, sighting))
+    pictures: dict[int, list[FaceShown]] = {one.number: [] for one in people}
+    positions = sorted(wanted)
     for position, frame in zip(positions, planned.read(positions), strict=True):
-        for number, box in boxes[position]:
-            crop = crop_square(frame, box, PICTURE_MARGIN, PICTURE_PX)
-            quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-            _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), quality)
-            pictures[number].append((float(planned.times_s[position]), jpeg.tobytes()))
+        for who, sighting in wanted[position]:
+            jpeg = _jpeg(crop_square(frame, sighting.box, PICTURE_MARGIN, PICTURE_PX))
+            time_s = float(planned.times_s[position])
+            pictures[who].append(FaceShown(time_s, jpeg, _place(sighting)))
     return pictures
 
 
-def _warnings(study: Study, recording: str) -> list[str]:
-    """Give the warnings of quality.csv on a recording."""
-    if not study.quality_csv.is_file():
-        return []
-    table = pd.read_csv(study.quality_csv, dtype=str, keep_default_na=False)
-    rows = table[(table["recording"] == recording) & (table["flag"] == "warn")]
-    return [f"{row.measure}: {row.note}" for row in rows.itertuples()]
+def _jpeg(crop: npt.NDArray[np.uint8]) -> bytes:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), quality)
+    return jpeg.tobytes()
+
+
+def _place(one: Sighting) -> tuple[float, float, float, float]:
+    """Give left and upper edge, width and height of a face as fractions of the picture's."""
+    box, width, height = one.box, one.width, one.height
+    return box.x / width, box.y / height, box.w / width, box.h / height
+
+
+def _warnings(study: Study) -> dict[str, list[str]]:
+    """Give each recording's warnings, of the file and, once it was encoded, of the face."""
+    own = study.features_dir("*")
+    encoded = sorted(own.parent.glob(f"{own.name}/{study.quality_csv.name}"))
+    found: dict[str, list[str]] = {}
+    for path, when in [(study.quality_csv, ""), *((one, ", when encoded") for one in encoded)]:
+        if path.is_file():
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            rows = table[table["flag"].eq("warn") & table["measure"].ne(DECIDED_HERE)]
+            for row in rows.to_dict("records"):
+                found.setdefault(row["recording"], []).append(_sentence(row, when))
+    # of several encoders, most say the same
+    return {name: list(dict.fromkeys(sentences)) for name, sentences in found.items()}
+
+
+def _sentence(row: dict[Any, Any], when: str) -> str:
+    """Say what warns, by how much and why."""
+    name, unit = read_texts().word("measures", row["measure"]), row["unit"]
+    head = f"{name[:1].upper()}{name[1:]}{when}"
+    if not row["value"]:
+        return f"{head}: {row['note']}"
+    value = float(row["value"])
+    # "0-1" says what a value can be
+    words = number(value) if unit[:1].isdigit() else f"{number(value)} {unit}".rstrip()
+    return f"{head}: {percent(value) if unit == 'fraction' else words} ({row['note']})"

@@ -12,7 +12,7 @@ from emoclip_clinic.participant_rule import ParticipantRule, Region
 from emoclip_clinic.video.people import Person
 from emoclip_clinic.video.tracks import Sighting
 
-__all__ = ["Chosen", "choose", "lead"]
+__all__ = ["Chosen", "choose", "lead", "runner_up"]
 
 PASSING = 0.1
 """Who is in view for less than this share of the time of who is in view longest sits nowhere."""
@@ -56,7 +56,7 @@ def choose(people: Sequence[Person], rule: ParticipantRule) -> Person:
         return people[0]
     if rule.kind == "region":
         return _in_region(people, rule)
-    return _at_the_side(people, rule.kind)
+    return _at_the_side(people, rule)
 
 
 def lead(people: Sequence[Person], rule: ParticipantRule) -> float:
@@ -68,14 +68,29 @@ def lead(people: Sequence[Person], rule: ParticipantRule) -> float:
         view in fewer frames; left, right: how far apart the two sit, in widths of the picture. NaN
         where there is nobody else, and for a region, which refuses what is not clear.
     """
-    if rule.kind in ("left", "right"):
-        best, *others = sorted(_places(people).values(), reverse=rule.kind == "right")
-        return abs(others[0] - best) if others else float("nan")
-    if rule.kind == "region" or len(people) == 1:
+    ranked = _ranked(people, rule)
+    if len(ranked) < 2:
         return float("nan")
-    measure = _covered if rule.kind == "largest" else _seen
-    best, second = sorted(map(measure, people), reverse=True)[:2]
-    return 1 - second / best
+    (_, best), (_, second) = ranked[:2]
+    return abs(second - best) if rule.kind in ("left", "right") else 1 - second / best
+
+
+def runner_up(people: Sequence[Person], rule: ParticipantRule) -> Person | None:
+    """Give the person over whom `lead` tells the lead; None where there is nobody."""
+    ranked = _ranked(people, rule)
+    return ranked[1][0] if len(ranked) > 1 else None
+
+
+def _ranked(people: Sequence[Person], rule: ParticipantRule) -> list[tuple[Person, float]]:
+    """Order people as a rule prefers them, with what it goes by; nobody for a region."""
+    if rule.kind == "region":
+        return []
+    if rule.kind in ("left", "right"):
+        measures = _places(people)
+    else:
+        measure = _covered if rule.kind == "largest" else _seen
+        measures = {one: measure(one) for one in people}
+    return sorted(measures.items(), key=lambda pair: pair[1], reverse=rule.kind != "left")
 
 
 def _seen(person: Person) -> float:
@@ -93,12 +108,10 @@ def _first_half(people: Sequence[Person], person: Person) -> list[Sighting]:
     return [one for one in person.sightings if one.position <= middle] or [*person.sightings]
 
 
-def _at_the_side(people: Sequence[Person], side: str) -> Person:
-    places = _places(people)
-    ranked = sorted(places, key=places.__getitem__, reverse=side == "right")
-    if len(ranked) > 1 and abs(places[ranked[1]] - places[ranked[0]]) < SAME_PLACE:
-        raise RecordingError(f"two people sit equally far {side}: choose one in the review")
-    return ranked[0]
+def _at_the_side(people: Sequence[Person], rule: ParticipantRule) -> Person:
+    if lead(people, rule) < SAME_PLACE:
+        raise RecordingError(f"two people sit equally far {rule.kind}: choose one in the review")
+    return _ranked(people, rule)[0][0]
 
 
 def _places(people: Sequence[Person]) -> dict[Person, float]:

@@ -166,7 +166,7 @@ def reviewed(study: Path, rule: str) -> tuple[int, str, float]:
     type_in("review", "--study", study, "--participant", rule)
     page = (study / "review" / "review.html").read_text()
     people = re.search(r'data-people="(\w+)"', page)
-    chosen = re.search(r"> Person (\d+), in view for (\d+):(\d+) <span", page)
+    chosen = re.search(r">Person (\d+), [^,]+, in view for (\d+):(\d+) of [\d:]+ <span", page)
     assert people
     assert chosen
     number, minutes, seconds = map(int, chosen.groups())
