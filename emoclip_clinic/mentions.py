@@ -82,22 +82,31 @@ def names_in(text: str, names: Collection[str]) -> list[str]:
     Returns
     -------
     list of str
-        What was found, as it stands in the text.
+        What was found, as it stands in the text; of names within one another the longest.
     """
     text = _composed(text)
     words = [(word.start(), word.end(), _folded(word.group())) for word in WORD.finditer(text)]
     # an umlaut takes two letters of the text at most
     longest = 2 * max(map(len, names), default=0)
-    found = []
+    found, after = [], 0
     for first, (start, _, _) in enumerate(words):
-        joined = ""
-        for _, stop, folded in words[first:]:
-            joined += folded
-            if len(joined) > longest:
-                break
-            if _plain(joined) in names:
-                found.append(text[start:stop])
+        ends = _ends(words[first:], names, longest) if start >= after else []
+        if ends:
+            after = ends[-1]
+            found.append(text[start:after])
     return found
+
+
+def _ends(words: list[tuple[int, int, str]], names: Collection[str], longest: int) -> list[int]:
+    """Find where names end that begin with the first of the words."""
+    joined, ends = "", []
+    for _, stop, folded in words:
+        joined += folded
+        if len(joined) > longest:
+            break
+        if _plain(joined) in names:
+            ends.append(stop)
+    return ends
 
 
 def dates_in(text: str) -> list[str]:

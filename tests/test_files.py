@@ -140,5 +140,5 @@ def test_whether_a_folder_can_be_written_is_known_beforehand(tmp_path: Path) -> 
     require_writable(tmp_path)
     assert not list(tmp_path.iterdir())
     (tmp_path / "file").touch()
-    with pytest.raises(StudyError, match="cannot write in .*file: "):
+    with pytest.raises(StudyError, match=r"cannot write in .*file: "):
         require_writable(tmp_path / "file")
