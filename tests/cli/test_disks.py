@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from emoclip_clinic.files import sha256_file
-from tests.cli.test_interruption import encode, outputs
+from tests.cli.test_interruption import encode
 from tests.command_line import Type
+from tests.killed import content
 
 # no file may become larger: what a full disk does to the file that does not fit any more
 FULL = """
@@ -42,10 +43,10 @@ def test_a_full_disk_is_one_message_and_costs_nothing(
     assert "cannot write" in answer.stderr
     assert "free some space" in answer.stderr
     assert "Traceback" not in answer.stderr
-    whole = outputs(encoded_study)
-    assert outputs(study).items() <= whole.items()
+    whole = content(encoded_study)
+    assert content(study).items() <= whole.items()
     assert encode(study).returncode == 0
-    assert outputs(study) == whole
+    assert content(study) == whole
 
 
 def test_recordings_are_only_read(encoded_study: Path, study: Path, tmp_path: Path) -> None:
