@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "atomic_path", "make_folder", "sha256_bytes", "sha256_file", "shell_word", "write_bytes",
-    "write_csv", "write_json",
+    "atomic_path", "make_folder", "require_writable", "sha256_bytes", "sha256_file", "shell_word",
+    "write_bytes", "write_csv", "write_json",
 ]  # fmt: skip
 
 CHUNK_BYTES = 1 << 20
@@ -93,6 +93,27 @@ def make_folder(path: Path) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
     if _is_of_group(path.parent):
         path.chmod(0o2770)
+
+
+def require_writable(folder: Path) -> None:
+    """Check that files can be written in a folder, before work that would be lost.
+
+    Nothing of the check stays there.
+
+    Raises
+    ------
+    StudyError
+        The folder, or the disk that it lies on, can only be read.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StudyError(
+            f"cannot write in {folder}: {error.strerror or error}. Nothing was done; make the "
+            "folder writable and free some space, or copy it to where you may write, then run the "
+            "same command again."
+        ) from error
 
 
 def _is_of_group(folder: Path) -> bool:

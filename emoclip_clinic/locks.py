@@ -64,7 +64,7 @@ def hold(folder: Path, work: str) -> Iterator[None]:
     """
     place, file = folder.resolve(), folder / LOCK_FILE
     if place in _held or sys.platform == "win32" or not os.access(folder, os.W_OK):
-        # in a folder that cannot be written, the first file says so
+        # a folder that cannot be written is only read
         yield
         return
     handle = lock(file)

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from emoclip_clinic.errors import StudyError
-from emoclip_clinic.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_json
+from emoclip_clinic.files import (
+    atomic_path,
+    require_writable,
+    sha256_bytes,
+    sha256_file,
+    write_bytes,
+    write_json,
+)
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes or locks")
 
@@ -126,3 +133,12 @@ def test_json_never_holds_what_json_does_not_know(tmp_path: Path) -> None:
     """NaN is refused: other programs could not read the file."""
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"x": float("nan")})
+
+
+def test_whether_a_folder_can_be_written_is_known_beforehand(tmp_path: Path) -> None:
+    """Nothing is left of the question; a place that is no folder is a StudyError."""
+    require_writable(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match=r"cannot write in .*file: "):
+        require_writable(tmp_path / "file")

@@ -11,8 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
     "duplicates", "features", "flags", "frames", "given_scores", "groups", "headings",
-    "item_columns", "item_names", "matching", "participant_rule", "participants", "predictions",
-    "pseudonyms", "quality", "rating_cells", "ratings", "recordings", "reviews", "scale",
+    "item_columns", "item_names", "matching", "mentions", "participant_rule", "participants",
+    "predictions", "pseudonyms", "quality", "rating_cells", "ratings", "recordings", "reviews",
+    "scale",
     "scale_rules", "scales", "scan", "scoring", "segments", "settings", "sheets", "tensors",
     "thresholds", "turns", "weights",
 }  # fmt: skip

@@ -306,9 +306,9 @@ def test_a_name_in_a_text_that_is_copied_stops_the_export(
     own.parent.mkdir(parents=True)
     shipped = find("protocols/scales", "cains").read_text(encoding="utf-8")
     own.write_text(f"# first used with {PREFIX}003\n{shipped}", encoding="utf-8")
-    with pytest.raises(StudyError, match=f"cains.toml would still hold '{PREFIX}003'"):
+    with pytest.raises(StudyError, match=f"cains.toml, line 1 holds '{PREFIX}003'"):
         pipeline.export(study, tmp_path / "bundle.zip", key=key)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys", "study"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["study"]
     own.unlink()
     pipeline.export(study, tmp_path / "bundle.zip", key=key)
     before = (tmp_path / "bundle.zip").read_bytes()
@@ -350,3 +350,89 @@ def test_the_key_stays_out_of_what_is_shared(study: Study, tmp_path: Path) -> No
     with pytest.raises(StudyError, match="no crosswalk"):
         pipeline.export(study, tmp_path / "bundle", keep_ids=True, crosswalk=True)
     assert not (tmp_path / "bundle").exists()
+
+
+def titled(study: Study, title: str) -> Study:
+    """Write a title into study.toml."""
+    settings = study.path / "study.toml"
+    line = f"[study]\ntitle = {json.dumps(title)}\n"
+    settings.write_text(settings.read_text().replace("[study]\n", line))
+    return Study(study.path)
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("Pilot of quillfeather 003", "quillfeather 003"),
+        ("Rated by Dr. Marlowe", "Dr. Marlowe"),
+        ("With BRONTE", "BRONTE"),
+        ("Cohort of 05.03.2024", "05.03.2024"),
+        ("Talks, 5 March 2024", "5 March 2024"),
+        ("Sub Quillfeather002 ses 01.mp4", "Sub Quillfeather002 ses 01.mp4"),
+        ("The first talk, of Ottoline", "first talk, of Ottoline"),
+    ],
+)
+def test_a_title_that_tells_who_or_when_is_refused(
+    study: Study, tmp_path: Path, key: Path, title: str, told: str
+) -> None:
+    """However it is written: the place, what was found and the cure are said, and nothing made."""
+    recordings = pd.read_csv(study.recordings_csv, dtype=str, keep_default_na=False)
+    recordings.loc[0, "path"] = "interviews/First talk of Ottoline.mp4"
+    recordings.to_csv(study.recordings_csv, index=False)
+    pilot = titled(study, title)
+    for share in (pipeline.export, pipeline.pseudonymise):
+        with pytest.raises(StudyError, match=f"the title holds '{told}'.*--title TEXT"):
+            share(pilot, tmp_path / "bundle", key=key)
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]
+
+
+def test_a_title_of_its_own_goes_along_and_is_said(study: Study, tmp_path: Path, key: Path) -> None:
+    """The bundle has it in place of the study's; the screen and LEAVES.md ask somebody to read."""
+    pilot = titled(study, f"Pilot of {PREFIX}001")
+    result = pipeline.export(pilot, tmp_path / "bundle.zip", key=key, title="A pilot of 2024")
+    assert any("the title 'A pilot of 2024': check" in note for note in result.notes)
+    files = {name: content.decode() for name, content in unpacked(tmp_path / "bundle.zip").items()
+             if name.endswith((".md", ".toml"))}  # fmt: skip
+    assert files["README.md"].startswith("# A pilot of 2024\n")
+    assert 'title = "A pilot of 2024"' in files["study.toml"]
+    assert "- the title 'A pilot of 2024'" in files["LEAVES.md"]
+    assert f"Pilot of {PREFIX}001" in (study.path / "study.toml").read_text()
+
+
+def test_ids_may_stay_in_a_title_and_dates_may_not(study: Study, tmp_path: Path) -> None:
+    """With --keep-ids the ids are meant to be seen."""
+    pilot = titled(study, f"Pilot of {PREFIX}001")
+    pipeline.export(pilot, tmp_path / "bundle.zip", keep_ids=True)
+    with pytest.raises(StudyError, match="the title holds '20240305'"):
+        pipeline.export(pilot, tmp_path / "other.zip", keep_ids=True, title="Pilot 20240305")
+
+
+def test_every_other_text_is_searched_too(study: Study, tmp_path: Path, key: Path) -> None:
+    """The institution, sites, headings and protocols; dates may stand in a column asked for."""
+    people = pd.read_csv(study.participants_csv)
+    people = people.assign(seen="2024-03-05")
+    people.to_csv(study.participants_csv, index=False)
+    pipeline.export(study, tmp_path / "bundle.zip", key=key, keep=["seen"])
+    share = tmp_path / "other.zip"
+    people.assign(site="Ward of DR MARLOWE").to_csv(study.participants_csv, index=False)
+    with pytest.raises(StudyError, match="column 'site' holds 'DR MARLOWE'"):
+        pipeline.export(study, share, key=key)
+    people.assign(**{"by bronte": 1}).to_csv(study.participants_csv, index=False)
+    with pytest.raises(StudyError, match="column 'by bronte' holds 'bronte'"):
+        pipeline.export(study, share, key=key, keep=["by bronte"])
+    people.to_csv(study.participants_csv, index=False)
+    settings = study.path / "study.toml"
+    settings.write_text(settings.read_text().replace("[study]", '[study]\ninstitution = "Bronte"'))
+    with pytest.raises(StudyError, match="the institution holds 'Bronte'"):
+        pipeline.export(Study(study.path), share, key=key)
+    assert not share.exists()
+
+
+def test_the_crosswalk_is_named_with_a_warning(study: Study, tmp_path: Path, key: Path) -> None:
+    """It holds the real ids; and a copy, which has no LEAVES.md, does not speak of one."""
+    result = pipeline.pseudonymise(study, tmp_path / "copy", key=key, crosswalk=True)
+    table = key.with_name("key_study.csv")
+    assert table in result.written
+    assert any(note.startswith(f"{table} HOLDS THE REAL IDS") for note in result.notes)
+    assert not any("LEAVES.md" in note for note in result.notes)
+    assert not (tmp_path / "copy" / "LEAVES.md").exists()

@@ -29,6 +29,12 @@ KeepOption = Annotated[
 CrosswalkOption = Annotated[
     bool, typer.Option("--crosswalk", help="Write which code is whose, beside the key.")
 ]
+TitleOption = Annotated[
+    str | None,
+    typer.Option(
+        help="In place of the title in study.toml, which may tell too much.", metavar="TEXT"
+    ),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Replace an older bundle, or write into the study folder.")
 ]
@@ -44,6 +50,7 @@ def export(
     ] = False,
     keep: KeepOption = None,
     crosswalk: CrosswalkOption = False,
+    title: TitleOption = None,
     force: ForceOption = False,
 ) -> None:
     """Make a bundle that can be shared: features, predictions, ratings, agreement, provenance.
@@ -61,6 +68,7 @@ def export(
         keep_ids=keep_ids,
         keep=keep or (),
         crosswalk=crosswalk,
+        title=title,
         force=force,
         progress=view.progress,
     )
@@ -74,6 +82,7 @@ def pseudonymise(
     key: KeyOption = None,
     keep: KeepOption = None,
     crosswalk: CrosswalkOption = False,
+    title: TitleOption = None,
     force: ForceOption = False,
 ) -> None:
     """Copy the study with codes in place of ids of participants, recordings and raters.
@@ -90,6 +99,7 @@ def pseudonymise(
         key=key,
         keep=keep or (),
         crosswalk=crosswalk,
+        title=title,
         force=force,
         progress=view.progress,
     )

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import pandas as pd
 
+from emoclip_clinic.files import require_writable
 from emoclip_clinic.locks import hold
 from emoclip_clinic.recordings import exclusion_table
 from emoclip_clinic.study import Study
@@ -55,10 +56,14 @@ class StageResult:
 def alone(
     stage: Callable[Concatenate[Study, Options], StageResult],
 ) -> Callable[Concatenate[Study, Options], StageResult]:
-    """Have a stage hold its study while it runs: two at once would write over each other."""
+    """Have a stage hold its study while it runs: two at once would write over each other.
+
+    Where the study cannot be written, the stage says so before it does anything.
+    """
 
     @wraps(stage)
     def held(study: Study, /, *args: Options.args, **options: Options.kwargs) -> StageResult:
+        require_writable(study.path)
         with hold(study.path, stage.__name__):
             return stage(study, *args, **options)
 

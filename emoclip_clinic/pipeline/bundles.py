@@ -27,7 +27,8 @@ from emoclip_clinic.files import (
 )
 from emoclip_clinic.pipeline._stage import Progress
 from emoclip_clinic.pipeline.copying import Copy
-from emoclip_clinic.pipeline.shareable import used_scales
+from emoclip_clinic.pipeline.free_texts import going_along
+from emoclip_clinic.pipeline.shareable import used_protocols, used_scales
 from emoclip_clinic.resources import find, names, read_toml
 from emoclip_clinic.scales import load_scale, targets
 from emoclip_clinic.study import Study
@@ -119,13 +120,16 @@ def parts(output: Path) -> Iterator[Path]:
 
 def write_papers(copy: Copy, *, coded: bool) -> None:
     """Write what explains the bundle: README, LEAVES, what was left out, what columns mean."""
-    known, title = _texts("bundle"), copy.names.text(copy.study.settings.study.title)
+    known = _texts("bundle")
     ids = "codes, made with a key that is not in the bundle" if coded else "as in the study"
     readme = known["readme"].lstrip()
-    for word, text in (("title", title), ("version", __version__), ("ids", ids)):
+    # the title last: what is in braces there is its own
+    for word, text in (("version", __version__), ("ids", ids), ("title", copy.title)):
         readme = readme.replace(f"{{{word}}}", text)
+    along = going_along(copy.study, copy.title, used_protocols(copy.study))
+    leaves = known["leaves"].lstrip().replace("{texts}", "\n".join(f"- {one}" for one in along))
     write_bytes(copy.folder / "README.md", readme.encode())
-    write_bytes(copy.folder / "LEAVES.md", known["leaves"].lstrip().encode())
+    write_bytes(copy.folder / "LEAVES.md", leaves.encode())
     always = [{"file": "", "what": what, "reason": why} for what, why in known["left_out"].items()]
     rows = pd.DataFrame([*always, *copy.left_out])
     counted = rows.groupby(["file", "what", "reason"], sort=False).size().reset_index(name="n")

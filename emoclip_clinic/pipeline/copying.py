@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from emoclip_clinic.errors import StudyError
 from emoclip_clinic.files import write_bytes
 from emoclip_clinic.pipeline.identities import Identities
-from emoclip_clinic.recordings import Exclusion
+from emoclip_clinic.recordings import Exclusion, read_recordings
 from emoclip_clinic.sheets import NUMBER
 from emoclip_clinic.study import Study
 
-__all__ = ["NOT_SHARED", "Copy", "texts"]
+__all__ = ["NOT_SHARED", "Copy", "refuse_shared_copy", "texts"]
 
 NOT_SHARED = "not shared"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -34,12 +35,19 @@ class Copy:
         The names and their codes.
     meanings
         What each column means: a column without a meaning is left out.
+    title
+        Of the copy.
     """
 
     def __init__(
-        self, study: Study, folder: Path, names: Identities, meanings: Mapping[str, str]
+        self,
+        study: Study,
+        folder: Path,
+        names: Identities,
+        meanings: Mapping[str, str],
+        title: str,
     ) -> None:
-        self.study, self.folder, self.names = study, folder, names
+        self.study, self.folder, self.names, self.title = study, folder, names, title
         self.meanings = dict(meanings)
         self.columns: list[dict[str, str]] = []
         self.left_out: list[dict[str, str]] = []
@@ -82,3 +90,22 @@ def _is_number(cell: str) -> bool:
 def texts(path: Path) -> pd.DataFrame:
     """Read a table of ours as it is written: a number keeps every digit."""
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+def refuse_shared_copy(study: Study, work: str) -> None:
+    """Refuse work on recordings in a copy that `export` or `pseudonymise` made: it has none.
+
+    Raises
+    ------
+    StudyError
+        No recording of recordings.csv was shared.
+    """
+    if not study.recordings_csv.is_file():
+        return
+    paths = read_recordings(study.recordings_csv)["path"]
+    if len(paths) and (paths == NOT_SHARED).all():
+        raise StudyError(
+            f"this study is a shared copy, without its recordings: '{work}' needs them. 'fit', "
+            "'agree' and 'report' work in it, with the features that it has, and "
+            "'predict FOLDER --model models/SCALE' scores recordings of your own."
+        )

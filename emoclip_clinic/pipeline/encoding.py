@@ -17,6 +17,7 @@ from emoclip_clinic.errors import AGAIN, EncoderError, StudyError
 from emoclip_clinic.flags import MEASURED_COLUMNS, flagged
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import photo_measures, plain_choices, read_choices
+from emoclip_clinic.pipeline.copying import refuse_shared_copy
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.left_off import left_off
 from emoclip_clinic.pipeline.next_step import as_typed, cured
@@ -102,10 +103,13 @@ def encode(
         Weights are missing or damaged, or differ on a worker, or the precision is not to be had
         here; the message says what to do.
     StudyError
-        A worker does not see a recording, or review.csv is wrong.
+        The study cannot be written or is a shared copy, a worker does not see a recording, or
+        review.csv is wrong.
     TurnsError
         Turns are asked for, and no recording has any.
     """
+    if not folder.is_dir():
+        refuse_shared_copy(study, "encode")
     encoding = _encoding(study, encoder, faces, protocol, participant, weights)
     settings = study.settings.encode
     encoding = replace(

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from emoclip_clinic import files, participants
 from emoclip_clinic.errors import RatingsError, StudyError
+from emoclip_clinic.locks import hold
 from emoclip_clinic.pipeline import bundles
-from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
+from emoclip_clinic.pipeline._stage import Progress, StageResult, quiet
 from emoclip_clinic.pipeline.copying import Copy
+from emoclip_clinic.pipeline.free_texts import going_along, refuse_told
 from emoclip_clinic.pipeline.identities import Identities
 from emoclip_clinic.pipeline.leaks import refuse_leaks
-from emoclip_clinic.pipeline.shareable import copy_all, rated_scales
+from emoclip_clinic.pipeline.shareable import (
+    copy_all,
+    free_texts,
+    rated_scales,
+    used_protocols,
+)
 from emoclip_clinic.pipeline.sources import read_rated, require_recordings, stale_predictions
-from emoclip_clinic.pseudonyms import Pseudonyms, key_path, read_or_make_key
+from emoclip_clinic.pseudonyms import KEY_BYTES, Pseudonyms, key_path, read_or_make_key
 from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import DEFAULT_SESSION, exclusion_table
 from emoclip_clinic.scan import safe_id
@@ -34,12 +42,12 @@ class _Wish:
     keep_ids: bool
     keep: Collection[str]
     crosswalk: bool
+    title: str | None
     force: bool
     papers: bool
     progress: Progress
 
 
-@alone
 def export(
     study: Study,
     output: Path,
@@ -48,6 +56,7 @@ def export(
     keep_ids: bool = False,
     keep: Collection[str] = (),
     crosswalk: bool = False,
+    title: str | None = None,
     force: bool = False,
     progress: Progress = quiet,
 ) -> StageResult:
@@ -67,6 +76,8 @@ def export(
         Further columns of participants.csv to share.
     crosswalk
         Also write which code is whose, beside the key.
+    title
+        In place of that in study.toml.
     force
         Write over a bundle that is there, or within the study folder.
     progress
@@ -75,13 +86,14 @@ def export(
     Raises
     ------
     StudyError
-        `output` is there, or in the study; the key lies where it would be shared; a name was found
-        in what would be shared. Nothing is written then.
+        `output` is there, or in the study; the key lies where it would be shared; an id, the name
+        of a recording's file or a date was found in a text that would be shared. Nothing is written
+        then.
     """
-    return _share(study, output, _Wish(key, keep_ids, keep, crosswalk, force, True, progress))
+    wish = _Wish(key, keep_ids, keep, crosswalk, title, force, True, progress)
+    return _share(study, output, wish)
 
 
-@alone
 def pseudonymise(
     study: Study,
     output: Path,
@@ -89,6 +101,7 @@ def pseudonymise(
     key: Path | None = None,
     keep: Collection[str] = (),
     crosswalk: bool = False,
+    title: str | None = None,
     force: bool = False,
     progress: Progress = quiet,
 ) -> StageResult:
@@ -101,36 +114,60 @@ def pseudonymise(
         raise StudyError(
             f"{output}: 'pseudonymise' makes a folder. Name one, or use 'emoclip-clinic export'."
         )
-    return _share(study, output, _Wish(key, False, keep, crosswalk, force, False, progress))
+    wish = _Wish(key, False, keep, crosswalk, title, force, False, progress)
+    return _share(study, output, wish)
 
 
 def _share(study: Study, output: Path, wish: _Wish) -> StageResult:
+    # the study is only read, and may lie where nothing can be written
+    with hold(study.path, _verb(wish)):
+        return _shared(study, output, wish)
+
+
+def _verb(wish: _Wish) -> str:
+    return "export" if wish.papers else "pseudonymise"
+
+
+def _shared(study: Study, output: Path, wish: _Wish) -> StageResult:
     if wish.crosswalk and wish.keep_ids:
         raise StudyError("--keep-ids makes no codes, so there is no crosswalk: leave out one.")
     bundles.check_place(output, study.path, force=wish.force)
     recordings = require_recordings(study)
+    title = study.settings.study.title if wish.title is None else wish.title
+    named = partial(_identities, study, recordings)
+    # before a key is made, of which only a bundle tells: with any key the same names are looked for
+    draft = named(Pseudonyms(None if wish.keep_ids else bytes(KEY_BYTES)))
+    refuse_told(free_texts(study, title, wish.keep), draft, recordings)
     path, secret, made = key_path(wish.key), None, False
     if not wish.keep_ids:
         secret, made = read_or_make_key(path, (study.path, output))
-    names = _identities(study, recordings, Pseudonyms(secret))
-    copy, n_files = _write(study, output, names, wish)
-    written = [output, *([_crosswalk(path, study, names)] if wish.crosswalk else [])]
+    names = named(Pseudonyms(secret))
+    copy, n_files = _write(study, output, names, title, wish)
+    codes = [_crosswalk(path, study, names)] if wish.crosswalk else []
     stale = [note for scale in rated_scales(study) for note in stale_predictions(study, scale)]
     return StageResult(
-        stage="export" if wish.papers else "pseudonymise",
+        stage=_verb(wish),
         message=_message(recordings, n_files, secret is not None),
-        written=tuple(written),
+        written=(output, *codes),
         exclusions=exclusion_table(copy.exclusions),
-        notes=(*stale, *_notes(path, names, made, wish)),
+        notes=(
+            *stale,
+            *_notes(path, names, made, wish),
+            *map(_of_crosswalk, codes),
+            *_to_read(study, title),
+            _of_features(wish),
+        ),
         summary={"n_files": n_files, "n_recordings": len(recordings), "coded": secret is not None},
     )
 
 
-def _write(study: Study, output: Path, names: Identities, wish: _Wish) -> tuple[Copy, int]:
+def _write(
+    study: Study, output: Path, names: Identities, title: str, wish: _Wish
+) -> tuple[Copy, int]:
     """Make the copy beside its place, look through it, and put it there; count its files."""
     coded = names.pseudonyms.key is not None
     with bundles.parts(output) as folder:
-        copy = Copy(study, folder, names, bundles.meanings())
+        copy = Copy(study, folder, names, bundles.meanings(), title)
         copy_all(copy, wish.keep)
         if wish.papers:
             bundles.write_papers(copy, coded=coded)
@@ -175,10 +212,24 @@ def _notes(path: Path, names: Identities, made: bool, wish: _Wish) -> list[str]:
             f"{unsure} ids are numbers or ordinary words: they were replaced in their columns, but "
             "cannot be looked for in texts. Read titles, names of groups and protocols yourself."
         )
-    notes.append(
-        "features are of faces and may reveal who it is: see LEAVES.md, or docs/sharing.md."
-    )
     return notes
+
+
+def _of_crosswalk(path: Path) -> str:
+    return (
+        f"{path} HOLDS THE REAL IDS beside their codes: keep it as you keep the key, and never "
+        "with what you share."
+    )
+
+
+def _to_read(study: Study, title: str) -> list[str]:
+    along = going_along(study, title, used_protocols(study))
+    return [f"goes along: {text}: check that it names nobody." for text in along]
+
+
+def _of_features(wish: _Wish) -> str:
+    where = "LEAVES.md in the bundle" if wish.papers else "docs/sharing.md"
+    return f"features are of faces and may reveal who it is: see {where}."
 
 
 def _crosswalk(key: Path, study: Study, names: Identities) -> Path:

@@ -18,6 +18,7 @@ from emoclip_clinic.encoder.participant import find_people
 from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
+from emoclip_clinic.pipeline.copying import refuse_shared_copy
 from emoclip_clinic.pipeline.next_step import as_typed
 from emoclip_clinic.pipeline.recording_encoder import Encoding, Planned, RecordingEncoder
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
@@ -92,12 +93,13 @@ def review(
     Raises
     ------
     StudyError
-        There is no recording, or review.csv is wrong.
+        There is no recording, the study is a shared copy, or review.csv is wrong.
     SettingsError
         The rule is none, or turns are asked for and not named.
     TurnsError
         Turns are asked for, and no recording has any.
     """
+    refuse_shared_copy(study, "review")
     worker = _worker(study, faces, protocol, participant, weights)
     table = read_recordings(study.recordings_csv)
     usable = table[table["status"] == "usable"]

@@ -17,12 +17,13 @@ from emoclip_clinic.headings import roles
 from emoclip_clinic.item_columns import find_columns, mapped_items
 from emoclip_clinic.item_names import ItemNames
 from emoclip_clinic.pipeline.copying import NOT_SHARED, Copy, texts
+from emoclip_clinic.pipeline.free_texts import FreeText, of_protocol, of_study, of_table
 from emoclip_clinic.pipeline.sources import encoder_label, read_participants, read_rated
 from emoclip_clinic.scales import load_scale
 from emoclip_clinic.settings import EncodeSettings, RatingsSettings, Settings, to_toml
 from emoclip_clinic.study import SETTINGS_FILE, Study
 
-__all__ = ["copy_all", "rated_scales", "used_scales"]
+__all__ = ["copy_all", "free_texts", "rated_scales", "used_protocols", "used_scales"]
 
 TABLES = (
     "quality.csv", "features/*/*.csv", "predictions/*.csv", "agreement/*.csv", "agreement/*/*.csv",
@@ -122,8 +123,7 @@ def _settings(copy: Copy) -> Settings:
         given,
         study=replace(
             given.study,
-            title=names.text(given.study.title),
-            institution=names.text(given.study.institution),
+            title=copy.title,
             recordings=NOT_SHARED,
         ),
         # anew: what else is set there may be a path
@@ -147,16 +147,15 @@ def _recordings(copy: Copy) -> None:
 
 
 def _participants(copy: Copy, keep: Collection[str]) -> None:
-    table = read_participants(copy.study)
-    _refuse_unknown(table, keep)
-    if table.empty:
+    everything = read_participants(copy.study)
+    _refuse_unknown(everything, keep)
+    if everything.empty:
         return
-    wanted = {*ABOUT_PEOPLE, *_used(copy.study.settings), *keep}
-    for name in map(str, table.columns.difference(list(wanted), sort=False)):
+    table = _wanted(everything, copy.study, keep)
+    for name in map(str, everything.columns.difference(table.columns, sort=False)):
         reason = "no analysis uses it; --keep COLUMN shares it"
         seen = f"{copy.study.participants_csv.name}: {name}"
         copy.leave("participants.csv", "a column", reason, seen=seen)
-    table = table[[name for name in table.columns if name in wanted]]
     if "age" in table and pd.api.types.is_numeric_dtype(table["age"]):
         old = table["age"] > MAX_AGE_YEARS
         table = table.assign(age=table["age"].mask(old))
@@ -168,6 +167,11 @@ def _participants(copy: Copy, keep: Collection[str]) -> None:
         if name not in copy.meanings
     }
     copy.table("participants.csv", table.astype(object).where(table.notna(), "").map(_written))
+
+
+def _wanted(table: pd.DataFrame, study: Study, keep: Collection[str]) -> pd.DataFrame:
+    wanted = {*ABOUT_PEOPLE, *_used(study.settings), *keep}
+    return table[[name for name in table.columns if name in wanted]]
 
 
 def _refuse_unknown(table: pd.DataFrame, keep: Collection[str]) -> None:
@@ -243,10 +247,24 @@ def _coded(copy: Copy, given: features.RecordingFeatures) -> features.RecordingF
     return replace(given, recording=copy.names.recording(given.recording), **tables)
 
 
+def used_protocols(study: Study) -> list[tuple[str, str]]:
+    """List the scales and the encoding protocol that go along, each by its kind and name."""
+    scales = [("protocols/scales", scale) for scale in used_scales(study)]
+    return [*scales, ("protocols/encoding", study.settings.encode.protocol)]
+
+
+def free_texts(study: Study, title: str, keep: Collection[str] = ()) -> list[FreeText]:
+    """List the texts that are shared as they are: titles, headings, words in cells, protocols."""
+    shared = _wanted(read_participants(study), study, keep)
+    return [
+        *of_study(study, title),
+        *of_table(shared, study.participants_csv.name, keep),
+        *(text for kind, name in used_protocols(study) for text in of_protocol(study, kind, name)),
+    ]
+
+
 def _protocols(copy: Copy) -> None:
-    used = [("protocols/scales", scale) for scale in used_scales(copy.study)]
-    used.append(("protocols/encoding", copy.study.settings.encode.protocol))
-    for kind, name in used:
+    for kind, name in used_protocols(copy.study):
         content = resources.find(kind, name, copy.study.path).read_bytes()
         write_bytes(copy.folder / kind / f"{name}.toml", content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from emoclip_clinic.files import sha256_file
-from tests.cli.test_interruption import encode, outputs
+from tests.cli.test_interruption import encode
+from tests.command_line import Type
+from tests.killed import content
 
 # no file may become larger: what a full disk does to the file that does not fit any more
 FULL = """
@@ -40,10 +43,10 @@ def test_a_full_disk_is_one_message_and_costs_nothing(
     assert "cannot write" in answer.stderr
     assert "free some space" in answer.stderr
     assert "Traceback" not in answer.stderr
-    whole = outputs(encoded_study)
-    assert outputs(study).items() <= whole.items()
+    whole = content(encoded_study)
+    assert content(study).items() <= whole.items()
     assert encode(study).returncode == 0
-    assert outputs(study) == whole
+    assert content(study) == whole
 
 
 def test_recordings_are_only_read(encoded_study: Path, study: Path, tmp_path: Path) -> None:
@@ -60,3 +63,26 @@ def test_recordings_are_only_read(encoded_study: Path, study: Path, tmp_path: Pa
     assert sha256_file(study / name) == sha256_file(encoded_study / name)
     for place in [share, *share.rglob("*")]:
         place.chmod(0o755)
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="to an administrator nothing is read-only"
+)
+def test_a_study_that_can_only_be_read_is_said_at_once(cli: Type, study: Path) -> None:
+    """Before a recording is decoded, by every command that writes; `export` only reads it."""
+    study.chmod(0o555)
+    try:
+        for words in (
+            ("encode", study / "interviews"), ("ingest", study / "interviews"),
+            ("review", "--faces", "haar"), ("fit", "--scale", "cains"), ("review", "--clean"),
+        ):  # fmt: skip
+            answer = cli(*words, "--study", study)
+            assert answer.code == 1
+            assert f"cannot write in {study}" in answer.err
+            assert "make the folder writable" in answer.err
+        assert "no recordings are known" in cli("export", "b.zip", "--study", study).err
+    finally:
+        study.chmod(0o755)
+    assert sorted(path.name for path in study.iterdir()) == [
+        "interviews", "ratings.csv", "study.toml",
+    ]  # fmt: skip

@@ -44,6 +44,8 @@ def test_pseudonymise_makes_a_study_that_can_be_fitted(cli: Type, study: Path) -
     answer = cli("pseudonymise", "copy", "--study", study, "--key", "key", "--crosswalk")
     assert answer.code == 0, answer.err
     assert Path("key_study.csv").read_text().startswith("kind,id,code\nparticipant,P01,P-")
+    assert "key_study.csv HOLDS THE REAL IDS" in answer.err
+    assert "LEAVES.md" not in answer.err
     fitted = cli("fit", "--scale", "cains", "--study", "copy")
     assert fitted.code in (0, 3), fitted.err
     first, *rows = Path("copy/predictions/cains.csv").read_text().splitlines()
@@ -60,3 +62,29 @@ def test_a_study_without_recordings_has_nothing_to_share(cli: Type) -> None:
     assert answer.code == 1
     assert "encode" in answer.err
     assert not Path("bundle.zip").exists()
+
+
+def test_a_title_that_tells_who_is_refused_or_replaced(cli: Type, study: Path) -> None:
+    """The error names the option that puts it right."""
+    settings = study / "study.toml"
+    settings.write_text(settings.read_text().replace("A small study", "Pilot of p 01, 5.3.2024"))
+    words = ("export", "bundle", "--study", study, "--key", "key")
+    refused = cli(*words)
+    assert refused.code == 1
+    assert "the title holds 'p 01', '5.3.2024'" in refused.err
+    assert not Path("bundle").exists()
+    answer = cli(*words, "--title", "A pilot")
+    assert answer.code == 0, answer.err
+    assert "goes along: the title 'A pilot': check" in answer.err
+    assert Path("bundle/README.md").read_text().startswith("# A pilot\n")
+
+
+def test_a_copy_says_that_it_has_no_recordings(cli: Type, study: Path) -> None:
+    """And what can be done with it; no page is left without anybody on it."""
+    assert cli("pseudonymise", "copy", "--study", study, "--key", "key").code == 0
+    for words in (("review", "--faces", "haar"), ("encode", "not shared"), ("run",)):
+        answer = cli(*words, "--study", "copy")
+        assert answer.code == 1, words
+        assert "shared copy, without its recordings" in answer.err
+        assert "'fit', 'agree' and 'report' work in it" in answer.err
+    assert not Path("copy/review").exists()
