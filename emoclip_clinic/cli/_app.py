@@ -189,14 +189,19 @@ class Screen:
             _print(f"  left out: {row['unit']} {row['id']}: {row['reason']}")
         if len(exclusions) > len(shown):
             _print(f"  and {len(exclusions) - len(shown)} more: --verbose lists them")
+        for text in result.details if self.verbose else ():
+            _print(f"  left out: {text}")
         verb = "In" if result.fresh else "Wrote"
         first = f" {verb} {_place(result.written[0], study)}." if result.written else ""
         self.say(f"{result.stage}: {result.message}{first}")
         if self.verbose:
             for path in result.written[1:]:
-                self.say(f"  wrote {_place(path, study)}")
+                self.say(f"  {verb.lower()} {_place(path, study)}")
         if result.next_command and not more_follows:
-            self.say(f"Next: {result.next_command}{_study_option(study)}")
+            from emoclip_clinic.files import study_option
+
+            where = study_option(study.path) if study else ""
+            self.say(f"Next: {result.next_command}{where}")
 
     def finish(self) -> None:
         """Print the JSON, where it was asked for."""
@@ -217,12 +222,6 @@ def _place(path: Path, study: Study | None) -> str:
         return str(path)
     relative = study.relative(path)
     return relative if Path(relative).is_absolute() else str(study.path / relative)
-
-
-def _study_option(study: Study | None) -> str:
-    from emoclip_clinic.files import shell_word
-
-    return f" --study {shell_word(study.path)}" if study and study.path != Path() else ""
 
 
 def keep_inside(study: Path) -> None:

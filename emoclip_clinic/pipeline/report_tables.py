@@ -27,6 +27,7 @@ from emoclip_clinic.pipeline.sources import (
     require_recordings,
     scale_file,
 )
+from emoclip_clinic.quality import general
 from emoclip_clinic.recordings import exclusion_table, exclusions
 from emoclip_clinic.regression import Recipe, performance
 from emoclip_clinic.regression.estimators import REGISTRY
@@ -35,7 +36,7 @@ from emoclip_clinic.report.checklists import FOLDER, read_checklist
 from emoclip_clinic.report.profiles import profile
 from emoclip_clinic.report.questions import QUESTIONS
 from emoclip_clinic.resources import names
-from emoclip_clinic.segments import OUTSIDE
+from emoclip_clinic.segments import is_window
 from emoclip_clinic.study import Study
 
 __all__ = ["gather", "quality_files", "question_files", "stale"]
@@ -219,17 +220,22 @@ def _exclusions(
     else:
         own |= fitted["unit"].eq("participant") & fitted["id"].isin(chosen)
     parts = [
-        exclusion_table(exclusions(recordings)),
+        _general(exclusion_table(exclusions(recordings))),
         unencoded(_of_recordings(segments, recordings)),
         fitted[own & ~of_other_stages],
     ]
     return pd.concat(parts, ignore_index=True)
 
 
+def _general(lost: pd.DataFrame) -> pd.DataFrame:
+    """Leave what was counted of one file out of its reason: a report counts files by reason."""
+    return lost.assign(reason=lost["reason"].map(general))
+
+
 def _windows(segments: pd.DataFrame) -> pd.DataFrame:
     """Count the windows of each recording."""
     used = segments["status"].eq("used")
-    left_out = ~used & segments["reason"].ne(OUTSIDE)
+    left_out = ~used & is_window(segments)
     by_recording = segments.assign(n_used=used, n_excluded=left_out).groupby("recording", sort=True)
     return by_recording.agg(
         n_used=("n_used", "sum"),

@@ -54,7 +54,7 @@ class RecordingShown:
     """Warnings of quality.csv, and what else is to be known."""
 
 
-def review_page(recordings: Sequence[RecordingShown], rule: str) -> str:
+def review_page(recordings: Sequence[RecordingShown], rule: str, command: str) -> str:
     """Write the page.
 
     Parameters
@@ -63,6 +63,8 @@ def review_page(recordings: Sequence[RecordingShown], rule: str) -> str:
         What is shown, in this order.
     rule
         Who is the participant where nobody is chosen.
+    command
+        What to run once review.csv is in the study folder.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def review_page(recordings: Sequence[RecordingShown], rule: str) -> str:
 <p>Tick the participant where the rule (<b>{escape(rule)}</b>) chose the wrong person; tick several
 where one person was taken for several. Exclude what must not be encoded: type two times, or draw
 over a timeline. Then download <code>review.csv</code>, put it into the study folder, and run
-<code>emoclip-clinic encode</code> again.</p>
+<code>{escape(command)}</code></p>
 </header>
 <main>
 {"".join(map(_section, recordings))}</main>
