@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 from collections.abc import Iterator
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ DECIDED = recording(
     stretches=((0.0, 4.5), (90.0, math.inf)),
     notes=("blurred & <dark>",),
 )
-PAGE = review_page([recording(NAMES[0]), DECIDED], "region 0,0,0.5,1")
+COMMAND = "emoclip-clinic encode 'my <films>' --participant left"
+PAGE = review_page([recording(NAMES[0]), DECIDED], "region 0,0,0.5,1", COMMAND)
 
 
 class Tags(HTMLParser):
@@ -111,7 +113,7 @@ def test_the_page_loads_and_sends_nothing() -> None:
 
 def test_a_recording_without_a_face_says_so() -> None:
     """And one with people in passing says how many."""
-    page = review_page([recording("a", people=(), n_passing=3)], "largest")
+    page = review_page([recording("a", people=(), n_passing=3)], "largest", COMMAND)
     assert "No face was found." in page
     assert "3 more, in view for a moment only." in page
 
@@ -185,3 +187,9 @@ def test_a_stretch_can_be_drawn(browser_page: Any, tmp_path: Path) -> None:
     browser_page.locator(".exclude").first.click()
     ((start_s, stop_s),) = downloaded(browser_page, tmp_path)[NAMES[0]].stretches
     assert (start_s, stop_s) == pytest.approx((25, 75), abs=0.5)
+
+
+def test_the_page_says_what_to_run_then() -> None:
+    """The same command as the screen, with its options; it is text and never markup."""
+    assert f"<code>{escape(COMMAND)}</code>" in PAGE
+    assert "<films>" not in PAGE

@@ -244,6 +244,10 @@ def _print_table(
         table.box, table.pad_edge, table.padding = None, False, (0, 1, 0, 0)
         for number, column in enumerate(table.columns):
             column.no_wrap, column.justify = True, "right" if number else "left"
+    else:
+        for column in table.columns:
+            # a long name goes on in the next line, and is not cut
+            column.overflow = "fold"
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     Console(stderr=dense).print(table)

@@ -26,7 +26,7 @@ def list_weights(view: Screen, weights: WeightsOption = None) -> None:
     if not view.as_json:
         typer.echo(f"Folder: {folder(weights)}")
     view.table(
-        ["name", "state", "file", "licence", "is"],
+        ["name", "state", "file", "licence", "what it is"],
         [
             [
                 row.file.name,

@@ -159,7 +159,8 @@ def left_out_parts(segments: pd.DataFrame, whole: Collection[str]) -> Iterator[s
         Recordings that are left out as a whole, which is said elsewhere.
     """
     lost = segments[segments["status"].eq("excluded") & ~segments["recording"].isin(whole)]
-    unit = is_window(lost).map({True: "window", False: "part"}).rename("unit")
-    by_reason = lost.groupby(["recording", lost["reason"].map(general), unit], sort=False)
-    for (recording, reason, one), n in by_reason.size().items():
-        yield f"{counted(n, one)} of {recording}: {reason}"
+    unit = is_window(lost).map({True: "window", False: "part"})
+    named = lost.assign(reason=lost["reason"].map(general), unit=unit)
+    by_reason = named.groupby(["recording", "reason", "unit"], sort=False).size()
+    for row in by_reason.reset_index(name="n").to_dict("records"):
+        yield f"{counted(row['n'], row['unit'])} of {row['recording']}: {row['reason']}"

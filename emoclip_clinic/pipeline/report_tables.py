@@ -219,24 +219,21 @@ def _exclusions(
         own[:] = True
     else:
         own |= fitted["unit"].eq("participant") & fitted["id"].isin(chosen)
+    examined = exclusion_table(exclusions(recordings))
     parts = [
-        _general(exclusion_table(exclusions(recordings))),
+        # files are counted by reason
+        examined.assign(reason=examined["reason"].map(general)),
         unencoded(_of_recordings(segments, recordings)),
         fitted[own & ~of_other_stages],
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def _general(lost: pd.DataFrame) -> pd.DataFrame:
-    """Leave what was counted of one file out of its reason: a report counts files by reason."""
-    return lost.assign(reason=lost["reason"].map(general))
-
-
 def _windows(segments: pd.DataFrame) -> pd.DataFrame:
     """Count the windows of each recording."""
     used = segments["status"].eq("used")
-    left_out = ~used & is_window(segments)
-    by_recording = segments.assign(n_used=used, n_excluded=left_out).groupby("recording", sort=True)
+    table = segments.assign(n_used=used, n_excluded=~used & is_window(segments))
+    by_recording = table.groupby("recording", sort=True)
     return by_recording.agg(
         n_used=("n_used", "sum"),
         n_excluded=("n_excluded", "sum"),
