@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from emoclip_clinic.errors import RecordingError
-from emoclip_clinic.files import TIME_DIGITS, write_csv
+from emoclip_clinic.files import write_csv
 
 __all__ = [
     "AGAIN",
@@ -132,9 +132,9 @@ def _dtype(column: str) -> str:
 
 
 def write_recordings(path: Path, table: pd.DataFrame) -> None:
-    """Write recordings.csv atomically; yes and no become "true" and "false", times are rounded."""
+    """Write recordings.csv atomically; yes and no become "true" and "false"."""
     words = {name: table[name].map({True: "true", False: "false"}) for name in YES_NO}
-    write_csv(path, table.assign(duration_s=table["duration_s"].round(TIME_DIGITS), **words))
+    write_csv(path, table.assign(**words))
 
 
 def read_recordings(path: Path) -> pd.DataFrame:

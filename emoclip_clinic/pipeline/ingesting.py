@@ -138,6 +138,7 @@ def _write_tables(
     others = others[~others["recording"].isin(new["recording"])]
     quality = pd.concat([*measures, _quality_of(study, others)], ignore_index=True)
     table = pd.concat([new, others]).sort_values("recording", ignore_index=True)
+    table["duration_s"] = table["duration_s"].round(files.TIME_DIGITS)
     decided = flagged(quality, warn).sort_values("recording", kind="stable")
     files.write_csv(study.quality_csv, decided)
     write_recordings(study.recordings_csv, mark_duplicates(table))
