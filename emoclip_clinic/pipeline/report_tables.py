@@ -211,7 +211,7 @@ def _exclusions(
     segments: pd.DataFrame,
     chosen: set[str] | None,
 ) -> pd.DataFrame:
-    """List what each stage left out, of the cohort's participants, and every target."""
+    """List what each stage left out, by general reasons, of the cohort, and every target."""
     fitted = _read(study.model_dir(scale_id) / "exclusions.csv", "id", "reason")
     of_other_stages = fitted["id"].isin(unencoded(segments)["id"])
     own = fitted["unit"].eq("target") | fitted["id"].isin(recordings["recording"])
@@ -221,7 +221,6 @@ def _exclusions(
         own |= fitted["unit"].eq("participant") & fitted["id"].isin(chosen)
     examined = exclusion_table(exclusions(recordings))
     parts = [
-        # files are counted by reason
         examined.assign(reason=examined["reason"].map(general)),
         unencoded(_of_recordings(segments, recordings)),
         fitted[own & ~of_other_stages],
