@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "atomic_path", "make_folder", "require_writable", "sha256_bytes", "sha256_file", "shell_word",
-    "write_bytes", "write_csv", "write_json",
+    "TIME_DIGITS", "atomic_path", "given", "make_folder", "require_writable", "sha256_bytes",
+    "sha256_file", "shell_word", "study_option", "write_bytes", "write_csv", "write_json",
 ]  # fmt: skip
 
 CHUNK_BYTES = 1 << 20
+TIME_DIGITS = 6
+"""Decimals of seconds in tables: what arithmetic adds behind them, no container can know."""
 
 
 @contextlib.contextmanager
@@ -152,6 +154,25 @@ def shell_word(path: Path) -> str:
     """Write a path as it is typed in a command: quoted, and never taken for an option."""
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def given(**options: object) -> str:
+    """Write options as they are typed behind a command.
+
+    Left out is what was not given, and what is no text: a notebook's own objects.
+    """
+    words = [
+        f" --{name} {shlex.quote(str(one))}"
+        for name, value in options.items()
+        for one in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(one, (str, Path))
+    ]
+    return "".join(words)
+
+
+def study_option(study: Path) -> str:
+    """Write what names a study behind a command; nothing where it is the current folder."""
+    return f" --study {shell_word(study)}" if study != Path() else ""
 
 
 def sha256_bytes(content: bytes) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import pandas as pd
 
+from emoclip_clinic.files import TIME_DIGITS
+
 __all__ = [
-    "CLOSE_CALL", "MEASURED_COLUMNS", "QUALITY_COLUMNS", "WarningLimits", "flagged",
+    "CLOSE_CALL", "MEASURED_COLUMNS", "QUALITY_COLUMNS", "WarningLimits", "flagged", "warned",
     "warning_problems",
 ]  # fmt: skip
 
@@ -115,15 +118,40 @@ def flagged(measured: pd.DataFrame, limits: WarningLimits) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        QUALITY_COLUMNS, the same rows in the same order.
+        QUALITY_COLUMNS, the same rows in the same order; times are rounded as tables show them, so
+        that a limit decides by what is shown.
     """
     known = asdict(limits)
+    values = [
+        round(float(value), TIME_DIGITS) if unit == "s" else float(value)
+        for value, unit in zip(measured["value"], measured["unit"], strict=True)
+    ]
     # a note that was read from a table and is empty there is no text
     said = [note if isinstance(note, str) else "" for note in measured["note"]]
-    rows = zip(measured["measure"], measured["value"], said, strict=True)
-    notes = [_note(str(measure), float(value), note, known) for measure, value, note in rows]
+    rows = zip(measured["measure"], values, said, strict=True)
+    notes = [_note(str(measure), value, note, known) for measure, value, note in rows]
     flags = ["warn" if note else "ok" for note in notes]
-    return measured.assign(flag=flags, note=notes)[list(QUALITY_COLUMNS)]
+    return measured.assign(value=values, flag=flags, note=notes)[list(QUALITY_COLUMNS)]
+
+
+def warned(table: pd.DataFrame, place: str) -> Iterator[str]:
+    """Say in one line how many recordings warn and of what; nothing where none does.
+
+    Parameters
+    ----------
+    table
+        QUALITY_COLUMNS.
+    place
+        Where the table is.
+    """
+    warn = table[table["flag"] == "warn"]
+    if len(warn):
+        counts = (
+            warn["measure"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        )
+        words = ", ".join(f"{measure} {n}" for measure, n in counts.items())
+        n_warn, n = warn["recording"].nunique(), table["recording"].nunique()
+        yield f"{n_warn} of {n} recordings warn ({words}): see {place}"
 
 
 def _note(measure: str, value: float, note: str, limits: dict[str, float]) -> str:

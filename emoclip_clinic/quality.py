@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -67,6 +68,8 @@ WINDOW_COLUMNS = ("recording", "window", "status", *(measure.name for measure in
 POSE = ("roll_deg", "yaw")
 """What needs landmarks, which YuNet alone gives."""
 ALLOWED = "; allowed: "
+COUNTED = re.compile(r" \([\d.]+ of [\d.]+( s)?\)$")
+"""What a reason has counted of one file."""
 
 
 @dataclass(frozen=True)
@@ -160,9 +163,9 @@ def _reason(measure: Measure, value: float, limit: str, side: str) -> str:
 
 
 def general(reason: str) -> str:
-    """Leave a window's own value out of its reason, so that windows can be counted by it."""
+    """Leave a window's or a file's own values out of its reason, so that it can be counted by."""
     found, allowed, limit = reason.partition(ALLOWED)
-    return f"{found.partition(': ')[0]}{allowed}{limit}" if allowed else reason
+    return f"{found.partition(': ')[0]}{allowed}{limit}" if allowed else COUNTED.sub("", reason)
 
 
 def longest_display_s(times_s: Array, start_s: float, stop_s: float) -> float:

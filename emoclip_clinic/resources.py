@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from emoclip_clinic.errors import ClinicError, SettingsError
 
-__all__ = ["close_matches", "find", "names", "read_toml"]
+__all__ = ["close_matches", "find", "names", "place", "read_toml"]
 
 _PACKAGE = Path(__file__).parent
 # an installed wheel holds them inside the package, a checkout beside it
@@ -51,6 +52,13 @@ def close_matches(given: str, known: list[str]) -> str:
     return f"Did you mean {' or '.join(close)}? " if close else ""
 
 
+def place(path: Path) -> str:
+    """Name a TOML file for a message: by its path within the study, where it is of one's kinds."""
+    parts = path.parts
+    starts = [n for n, part in enumerate(parts[:-1]) if part in ("protocols", "templates")]
+    return "/".join(parts[starts[-1] :]) if starts else path.name
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
@@ -60,6 +68,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         The file cannot be read or is not TOML; the message has the line.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path.name} cannot be read: {error}") from error
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        hint = _comma_hint(text, str(error))
+        raise SettingsError(f"{place(path)} cannot be read: {error}{hint}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{place(path)} cannot be read: {error}") from error
+
+
+def _comma_hint(text: str, message: str) -> str:
+    """Say how a number is written, where the line that TOML stumbled over has a decimal comma."""
+    line = re.search(r"at line (\d+)", message)
+    number = line and re.search(r"(\d+),(\d+)", text.splitlines()[int(line[1]) - 1])
+    return f". Numbers have a decimal point: {number[1]}.{number[2]}" if number else ""

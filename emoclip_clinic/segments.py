@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from emoclip_clinic import resources
 from emoclip_clinic.errors import RecordingError, SettingsError
@@ -19,7 +20,7 @@ from emoclip_clinic.turns import Stretch
 
 __all__ = [
     "GAP", "LATE_S", "OUTSIDE", "SEGMENT_COLUMNS", "SHORT_PART", "SHORT_TURN", "EncodingProtocol",
-    "Plan", "Segment", "missed", "plan", "read_protocol",
+    "Plan", "Segment", "is_window", "missed", "plan", "read_protocol",
 ]  # fmt: skip
 
 SEGMENT_COLUMNS = (
@@ -115,6 +116,15 @@ class Plan:
     """Windows in the order of their starts; one that is left out has its reason."""
 
 
+def is_window(segments: pd.DataFrame) -> pd.Series[bool]:
+    """Say which rows of segments.csv are windows, used or left out.
+
+    A gap, what lies outside the participant's turns, a turn in which no frame begins and a
+    recording that is left out as a whole have no frames of their own, and are none.
+    """
+    return segments["n_frames"] > 0
+
+
 def read_protocol(name: str, study: Path | None = None) -> EncodingProtocol:
     """Read `protocols/encoding/<name>.toml`, the study's own before the shipped one.
 
@@ -131,7 +141,7 @@ def read_protocol(name: str, study: Path | None = None) -> EncodingProtocol:
     if protocol is not None:
         problems += _problems(protocol)
     if protocol is None or problems:
-        raise SettingsError(f"{path.name}: " + "; ".join(problems))
+        raise SettingsError(f"{resources.place(path)}: " + "; ".join(problems))
     return protocol
 
 

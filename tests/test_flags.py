@@ -16,6 +16,7 @@ from emoclip_clinic.flags import (
     QUALITY_COLUMNS,
     WarningLimits,
     flagged,
+    warned,
 )  # fmt: skip
 from emoclip_clinic.segments import read_protocol
 
@@ -78,6 +79,26 @@ def test_what_has_no_limit_warns_by_its_note() -> None:
     assert decided("hdr", 0, NAN) == ("ok", "")
 
 
+def test_times_are_rounded_before_a_limit_decides() -> None:
+    """What arithmetic adds to 0.48 s neither warns nor is shown; other units stay as they are."""
+    rows = [("a", "longest_gap", 12.48 - 12, "s", ""), ("a", "late_start", 3.3e-7, "s", ""),
+            ("a", "sharpness", 123.123456789, "", "")]  # fmt: skip
+    assert rows[0][2] > 0.48
+    table = flagged(pd.DataFrame(rows, columns=list(MEASURED_COLUMNS)), SHIPPED)
+    assert table["value"].tolist() == [0.48, 0.0, 123.123456789]
+    assert set(table["flag"]) == {"ok"}
+
+
+def test_what_warns_is_summed_in_a_line() -> None:
+    """Recordings that warn of all of them; measures by how many warn, then by name."""
+    rows = [("a", "yaw", "warn"), ("a", "hdr", "warn"), ("b", "yaw", "warn"), ("c", "yaw", "ok"),
+            ("c", "audio", "ok"), ("b", "audio", "warn")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["recording", "measure", "flag"])
+    (line,) = warned(table, "quality.csv")
+    assert line == "2 of 3 recordings warn (yaw 2, audio 1, hdr 1): see quality.csv"
+    assert list(warned(table[table["flag"] == "ok"], "quality.csv")) == []
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -94,5 +115,21 @@ def test_wrong_limits_are_refused(line: str, message: str, tmp_path: Path) -> No
     path = tmp_path / "protocols" / "encoding" / "own.toml"
     path.parent.mkdir(parents=True)
     path.write_text(f"rate_hz = 6.25\n[warn]\n{line}\n")
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(SettingsError, match=f"^protocols/encoding/own.toml: {message}"):
         read_protocol("own", tmp_path)
+
+
+def test_a_decimal_comma_is_told_from_other_errors(tmp_path: Path) -> None:
+    """The file is named by its path in the study; the hint stands where the line has a comma."""
+    path = tmp_path / "protocols" / "encoding" / "own.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("rate_hz = 6.25\n[warn]\nmin_face_size_px = 48,5\n")
+    with pytest.raises(
+        SettingsError, match=r"^protocols/encoding/own\.toml cannot .* line 3"
+    ) as it:
+        read_protocol("own", tmp_path)
+    assert str(it.value).endswith("Numbers have a decimal point: 48.5")
+    path.write_text("rate_hz = 6.25\n[warn\nmax_yaw = 1\n")
+    with pytest.raises(SettingsError, match="line 2") as it:
+        read_protocol("own", tmp_path)
+    assert "decimal point" not in str(it.value)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from emoclip_clinic.files import given
 from emoclip_clinic.pipeline._stage import StageResult
-from emoclip_clinic.pipeline.next_step import as_typed, cured
+from emoclip_clinic.pipeline.next_step import cured
 from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.turns import TurnChoice
 
@@ -29,11 +30,11 @@ def result(n_used: int, *reasons: str) -> StageResult:
 
 def test_options_are_typed_as_they_were_given() -> None:
     """A shell reads the same words again; what was not given is not typed."""
-    typed = as_typed(turns="my turns/{stem}.csv", faces=None, speaker=["A B", "C"], section=())
+    typed = given(turns="my turns/{stem}.csv", faces=None, speaker=["A B", "C"], section=())
     assert shlex.split(typed) == [
         "--turns", "my turns/{stem}.csv", "--speaker", "A B", "--speaker", "C",
     ]  # fmt: skip
-    assert as_typed(turns=TurnChoice("a.csv")) == ""
+    assert given(turns=TurnChoice("a.csv")) == ""
 
 
 @pytest.mark.parametrize("reason", ["review it again", "choose one in the review"])

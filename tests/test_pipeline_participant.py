@@ -293,3 +293,34 @@ def test_a_recording_that_cannot_be_read_is_a_row(study: ec.Study) -> None:
     assert result.exclusions["id"].tolist() == [NAME]
     assert isinstance(result.exclusions, pd.DataFrame)
     assert result.written[0].read_text().count('class="recording"') == 1
+
+
+def test_several_people_and_nobody_who_said_which(study: ec.Study) -> None:
+    """The largest face is taken by default: that is said, with the cure, until somebody chose."""
+    folder = study.path / "interviews"
+
+    def notes(**words: str) -> str:
+        return "\n".join(pipeline.encode(study, folder, device="cpu", **words).notes)
+
+    assert "several people are in view in 1 recording, and the largest face is taken" in notes()
+    assert "several_faces 1" in notes()
+    assert "several people" not in notes(participant="largest")
+    write_review(study, f"{NAME},choose,1,,,")
+    assert "several people" not in notes()
+
+
+def test_what_to_run_after_a_review_has_its_options(study: ec.Study) -> None:
+    """On the screen and on the page; also the encoder, where study.toml names another."""
+    pipeline.encode(study, study.path / "interviews", device="cpu")
+    (study.path / "study.toml").write_text('[encode]\nfaces = "haar"\n')
+    again = ec.Study(study.path)
+    result = pipeline.review(again, faces="haar", participant="region 0,0,0.5,1")
+    command = (
+        f"emoclip-clinic encode {again.path / 'interviews'} --encoder emoclip-demo --faces haar "
+        "--participant 'region 0,0,0.5,1'"
+    )
+    assert result.next_command == command
+    page = html.unescape(result.written[0].read_text())
+    assert f"<code>{command} --study {again.path}</code>" in page
+    (study.path / "study.toml").write_text(SETTINGS)
+    assert pipeline.review(ec.Study(study.path)).next_command.endswith("interviews")

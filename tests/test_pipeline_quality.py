@@ -15,9 +15,10 @@ import emoclip_clinic as ec
 from emoclip_clinic import features, files, resources
 from emoclip_clinic.cli import app
 from emoclip_clinic.errors import SettingsError, StudyError
-from emoclip_clinic.pipeline.quality_tables import left_out_windows, windows_csv
+from emoclip_clinic.pipeline.quality_tables import left_out_parts, left_out_windows, windows_csv
 from emoclip_clinic.pipeline.refitting import COLUMNS
 from emoclip_clinic.quality import MEASURES, WINDOW_COLUMNS
+from emoclip_clinic.segments import GAP, OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, plan
 from emoclip_clinic.thresholds import THRESHOLD_COLUMNS
 from tests.encoded_study import ENCODER, make_study
 
@@ -269,3 +270,29 @@ def test_every_measure_has_a_meaning_and_a_name() -> None:
     for measure in MEASURES:
         assert measure.name in meanings
         assert measure.name in names
+
+
+def test_what_has_no_frames_is_no_window(tmp_path: Path) -> None:
+    """A gap, what is nobody's turn and a whole recording are left out, and are no windows."""
+    protocol = EncodingProtocol(rate_hz=5, window_frames=5, stride_frames=5)
+    times_s = np.concatenate([np.arange(20), np.arange(60, 90)]) / 10
+    planned = plan(times_s, protocol, [(0.0, 1.0), (1.5, 9.0)])
+    rows = [
+        ("a", number, one.start_s, one.stop_s, one.n_frames, 1.0, False,
+         "excluded" if one.reason else "used", one.reason)
+        for number, one in enumerate(planned.segments)
+    ]  # fmt: skip
+    rows += [
+        ("a", 9, 9.0, 10.0, 5, 0.4, False, "excluded", "yaw: 0.4; allowed: 0.3 or less"),
+        ("a", 10, 10.0, 11.0, 5, 0.5, False, "excluded", "yaw: 0.5; allowed: 0.3 or less"),
+        ("b", 0, 0.0, 30.0, 0, np.nan, False, "excluded", "no frame decodes"),
+    ]
+    segments = pd.DataFrame(rows, columns=list(SEGMENT_COLUMNS))
+    # 0 to 1, 6 to 7, 7 to 8 and 8 to 9 s; from 1.5 to 2 s there is half a window or more
+    assert segments["status"].eq("used").sum() == 5
+    assert left_out_windows(segments).to_numpy().tolist() == [["yaw; allowed: 0.3 or less", 2, 1]]
+    assert sorted(left_out_parts(segments, {"b"})) == [
+        f"1 part of a: {GAP}",
+        f"1 part of a: {OUTSIDE}",
+        "2 windows of a: yaw; allowed: 0.3 or less",
+    ]

@@ -102,6 +102,9 @@ def test_reasons_are_counted_without_their_values() -> None:
     assert general(one) == general(other) == "turn of the head; allowed: 0.3 eye distances or less"
     for reason in ("no face found", "truncated: less than half of its frames decode", ""):
         assert general(reason) == reason
+    truncated = "truncated: less than half of its duration decodes"
+    assert general(f"{truncated} (1.2 of 3.0 s)") == truncated
+    assert general("truncated: less than half of its frames decode (4 of 10)").endswith("decode")
 
 
 def test_limits_of_the_pose_need_landmarks() -> None:

@@ -76,6 +76,17 @@ def test_what_is_poor_is_said(tmp_path: Path) -> None:
     assert found["brightness"] == "dark"
 
 
+def test_a_pause_is_a_gap_and_not_few_frames_a_second(tmp_path: Path) -> None:
+    """24 frames a second stay so however long nothing was filmed; the mean rate is another fact."""
+    times_s = [*np.arange(72) / 24, *(20 + np.arange(72) / 24)]
+    path = write_video(tmp_path / "1.mp4", frames(144), pts=times_s)
+    assert set(warnings(tmp_path)) == {"longest_gap"}
+    assert measures(tmp_path).loc["frame_rate", "value"] == pytest.approx(24, abs=0.01)
+    (found,) = scan(tmp_path).found
+    row, _ = examine(found, path.name, DIGEST)
+    assert row.fps_mean == pytest.approx(144 / 23, abs=0.01)
+
+
 def test_missing_frames_are_counted(tmp_path: Path) -> None:
     """A recording that decodes partly is usable, and says what is missing and where."""
     write_video(tmp_path / "1.mp4", frames(50), options={"g": "1", "bf": "0"})

@@ -135,7 +135,7 @@ def test_a_file_cut_short_counts_what_is_left(tmp_path: Path) -> None:
     assert facts.n_frames_header == 50
     assert 30 < (facts.n_frames_decoded or 0) < 40
     path.write_bytes(content[: len(content) // 3])
-    with pytest.raises(RecordingError, match="truncated: less than half of its frames decode"):
+    with pytest.raises(RecordingError, match=r"half of its frames decode \(1\d of 50\)$"):
         probe(path)
 
 
@@ -144,7 +144,7 @@ def test_a_matroska_cut_short_is_known_by_its_duration(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mkv", FRAMES, options=INTRA)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 3])
-    with pytest.raises(RecordingError, match="truncated: less than half of its duration decodes"):
+    with pytest.raises(RecordingError, match=r"half of its duration decodes \(0\.\d of 2\.0 s\)$"):
         probe(path)
 
 

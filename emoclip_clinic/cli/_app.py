@@ -189,14 +189,19 @@ class Screen:
             _print(f"  left out: {row['unit']} {row['id']}: {row['reason']}")
         if len(exclusions) > len(shown):
             _print(f"  and {len(exclusions) - len(shown)} more: --verbose lists them")
+        for text in result.details if self.verbose else ():
+            _print(f"  left out: {text}")
         verb = "In" if result.fresh else "Wrote"
         first = f" {verb} {_place(result.written[0], study)}." if result.written else ""
         self.say(f"{result.stage}: {result.message}{first}")
         if self.verbose:
             for path in result.written[1:]:
-                self.say(f"  wrote {_place(path, study)}")
+                self.say(f"  {verb.lower()} {_place(path, study)}")
         if result.next_command and not more_follows:
-            self.say(f"Next: {result.next_command}{_study_option(study)}")
+            from emoclip_clinic.files import study_option
+
+            where = study_option(study.path) if study else ""
+            self.say(f"Next: {result.next_command}{where}")
 
     def finish(self) -> None:
         """Print the JSON, where it was asked for."""
@@ -219,12 +224,6 @@ def _place(path: Path, study: Study | None) -> str:
     return relative if Path(relative).is_absolute() else str(study.path / relative)
 
 
-def _study_option(study: Study | None) -> str:
-    from emoclip_clinic.files import shell_word
-
-    return f" --study {shell_word(study.path)}" if study and study.path != Path() else ""
-
-
 def keep_inside(study: Path) -> None:
     """Have matplotlib keep its list of fonts in the study: nothing is written outside it."""
     if os.access(study, os.W_OK) or not study.exists():
@@ -245,6 +244,10 @@ def _print_table(
         table.box, table.pad_edge, table.padding = None, False, (0, 1, 0, 0)
         for number, column in enumerate(table.columns):
             column.no_wrap, column.justify = True, "right" if number else "left"
+    else:
+        for column in table.columns:
+            # a long name goes on in the next line, and is not cut
+            column.overflow = "fold"
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     Console(stderr=dense).print(table)

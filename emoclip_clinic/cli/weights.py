@@ -21,12 +21,20 @@ NameArgument = Annotated[str, typer.Argument(help="A name of 'weights list'.", m
 @command(weights_app, "list")
 def list_weights(view: Screen, weights: WeightsOption = None) -> None:
     """List the known weights and whether they are here and whole."""
-    from emoclip_clinic.weights import table
+    from emoclip_clinic.weights import folder, table
 
+    if not view.as_json:
+        typer.echo(f"Folder: {folder(weights)}")
     view.table(
-        ["name", "state", "file", "licence", ""],
+        ["name", "state", "file", "licence", "what it is"],
         [
-            [row.file.name, row.state, row.path, row.file.licence, row.file.description]
+            [
+                row.file.name,
+                row.state,
+                row.path if view.as_json else row.path.name,
+                row.file.licence,
+                row.file.description,
+            ]
             for row in table(weights)
         ],
     )

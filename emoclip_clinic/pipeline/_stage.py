@@ -39,6 +39,8 @@ class StageResult:
     """The files it wrote, the one to open first."""
     exclusions: pd.DataFrame = field(default_factory=lambda: exclusion_table([]))
     """stage, unit, id, reason: a row for everything that was left out."""
+    details: tuple[str, ...] = ()
+    """What was left out within a recording, by reason: lines for --verbose."""
     notes: tuple[str, ...] = ()
     """Things to know that excluded nothing."""
     summary: Mapping[str, Any] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.report.numbers import number
 from emoclip_clinic.report.recognition import timeline, write_figure
 from emoclip_clinic.scan import safe_id
-from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, plan, read_protocol
+from emoclip_clinic.segments import GAP, EncodingProtocol, is_window, plan, read_protocol
 from emoclip_clinic.settings import EncodeSettings, Settings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 from emoclip_clinic.training.described import describe_vectors
@@ -118,8 +118,9 @@ def describe(
     figure = path.with_suffix(".pdf")
     files.write_csv(path, table)
     write_figure(figure, timeline(table, f"{recording.stem}: {words.title}", EXPLORATORY))
-    left_out = made.segments["status"].ne("used") & made.segments["reason"].ne(OUTSIDE)
-    lost = made.segments[left_out]
+    segments = made.segments
+    lost = segments[segments["status"].ne("used") & is_window(segments)]
+    gaps = segments[segments["reason"] == GAP]
     n_windows = len(made.vectors)
     return StageResult(
         stage="describe",
@@ -129,7 +130,11 @@ def describe(
             Exclusion("describe", "window", str(row.window), str(row.reason))
             for row in lost.itertuples()
         ),
-        notes=(EXPLORATORY, *([model.notice] if model.notice else [])),
+        notes=(
+            EXPLORATORY,
+            *([model.notice] if model.notice else []),
+            *(f"{GAP}, {row.start_s:.1f} s to {row.stop_s:.1f} s" for row in gaps.itertuples()),
+        ),
         summary={"exploratory": True, "n_windows": n_windows},
         table=_shown(table),
     )

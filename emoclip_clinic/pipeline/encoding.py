@@ -20,8 +20,8 @@ from emoclip_clinic.pipeline.choosing import photo_measures, plain_choices, read
 from emoclip_clinic.pipeline.copying import refuse_shared_copy
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.left_off import left_off
-from emoclip_clinic.pipeline.next_step import as_typed, cured
-from emoclip_clinic.pipeline.quality_tables import doubts, write_quality
+from emoclip_clinic.pipeline.next_step import cured
+from emoclip_clinic.pipeline.quality_tables import doubts, left_out_parts, write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
@@ -29,7 +29,8 @@ from emoclip_clinic.pipeline.together import at_once, encode_together
 from emoclip_clinic.quality import WINDOW_COLUMNS, general, require_pose
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
 from emoclip_clinic.regression.jobs import Apart, Lost, Runner
-from emoclip_clinic.segments import OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, read_protocol
+from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, is_window, read_protocol
+from emoclip_clinic.settings import EncodeSettings
 from emoclip_clinic.study import Stamp, Study
 from emoclip_clinic.turns import TurnChoice
 from emoclip_clinic.video.decoder import Limits
@@ -141,13 +142,15 @@ def encode(
     )
     fresh = study.is_fresh(stamp)
     # before the record of this run takes the place of the last one's
-    chosen = {"turns": (turns, speaker, sections), "participant": (participant,)}
-    otherwise = left_off(study.provenance(stamp.stage), stamp, chosen)
+    about = {"turns": (turns, speaker, sections), "participant": (participant,)}
+    otherwise = left_off(study.provenance(stamp.stage), stamp, about)
     if not fresh:
         _encode_all(study, encoding, usable, spoken, stamp, device, run, progress)
     given = {"faces": faces, "protocol": protocol, "participant": participant, "turns": turns}
-    options = as_typed(**given, speaker=speaker, section=sections)
-    result = cured(_result(study, encoding.label, found, fresh), options)
+    options = files.given(**given, speaker=speaker, section=sections)
+    # the default is nobody's choice
+    chosen = bool(participant) or settings.participant != EncodeSettings().participant
+    result = cured(_result(study, encoding, found, fresh, chosen), options)
     return replace(result, notes=(*otherwise, *result.notes, *(spoken.notes if spoken else ())))
 
 
@@ -291,7 +294,8 @@ def _write_tables(
     used = table.loc[table["status"] == "used", "recording"].unique()
     quality.append(photo_measures(encoding.choices, used))
     words = table["padded"].map({True: "true", False: "false"})
-    files.write_csv(folder / "segments.csv", table.assign(padded=words))
+    times = table[["start_s", "stop_s"]].astype(float).round(files.TIME_DIGITS)
+    files.write_csv(folder / "segments.csv", table.assign(padded=words, **times))
     looks = pd.concat(windows, ignore_index=True)
     measured = pd.concat(quality).sort_values("recording", kind="stable", ignore_index=True)
     measured = flagged(measured, encoding.protocol.warn)
@@ -324,14 +328,20 @@ def _main_reason(segments: pd.DataFrame) -> str:
     return str(segments.groupby(segments["reason"].map(general))["n_frames"].sum().idxmax())
 
 
-def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageResult:
+def _result(
+    study: Study, encoding: Encoding, found: StageResult, fresh: bool, chosen: bool
+) -> StageResult:
+    label, stage = encoding.label, encode_stage(encoding.label)
     folder = study.features_dir(label)
+    place = study.relative(folder / "quality.csv")
+    reviewed = {name for name, one in encoding.choices.reviews.items() if one.people}
     segments = pd.read_csv(folder / "segments.csv", dtype={"recording": str, "reason": str})
     lost = unencoded(segments)
     n_used = int((segments["status"] == "used").sum())
     n_recordings = segments["recording"].nunique() - len(lost)
-    # what is nobody's turn is no window
-    others = int((segments["status"].ne("used") & segments["reason"].ne(OUTSIDE)).sum())
+    others = int((segments["status"].ne("used") & is_window(segments)).sum())
+    made = [study.path / name for name in (study.provenance(stage) or {}).get("outputs", ())]
+    first = folder / "segments.csv"
     scales = study.settings.study.scales
     return StageResult(
         stage="encode",
@@ -339,9 +349,10 @@ def _result(study: Study, label: str, found: StageResult, fresh: bool) -> StageR
         if fresh
         else f"{n_used} windows of {n_recordings} recordings"
         f"{f', {others} windows left out' if others else ''}.",
-        written=(folder / "segments.csv", study.recordings_csv, study.quality_csv),
+        written=(*dict.fromkeys([first, *made]), study.provenance_json(stage), *found.written),
         exclusions=pd.concat([found.exclusions, lost], ignore_index=True),
-        notes=(*found.notes, *doubts(folder)),
+        details=tuple(left_out_parts(segments, set(lost["id"]))),
+        notes=(*found.notes, *doubts(folder, place, None if chosen else reviewed)),
         summary={**found.summary, "n_windows_used": n_used, "n_windows_excluded": others},
         fresh=fresh,
         next_command=f"emoclip-clinic fit --scale {scales[0] if scales else 'SCALE'}"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from emoclip_clinic import __version__, files
 from emoclip_clinic.errors import DecoderError, RecordingError, StudyError
-from emoclip_clinic.flags import MEASURED_COLUMNS, QUALITY_COLUMNS, WarningLimits, flagged
+from emoclip_clinic.flags import MEASURED_COLUMNS, QUALITY_COLUMNS, WarningLimits, flagged, warned
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.sources import lies_in
 from emoclip_clinic.recordings import (
@@ -78,6 +78,7 @@ def ingest(
     RecordingError
         `folder` is no folder or holds no recording.
     """
+    given = files.given(pattern=pattern)
     pattern = pattern or study.settings.encode.pattern or None
     warn = warn or read_protocol(study.settings.encode.protocol, study.path).warn
     seen = scan(folder, pattern)
@@ -94,7 +95,7 @@ def ingest(
         unknown = _write_tables(study, folder, seen, contents, decode, warn, progress)
         stamp = replace(stamp, inputs={**stamp.inputs, **unknown})
         study.record(stamp, [study.recordings_csv, study.quality_csv])
-    return _result(study, seen, folder, fresh)
+    return _result(study, seen, folder, given, fresh)
 
 
 def _content(study: Study, path: Path) -> str:
@@ -137,6 +138,7 @@ def _write_tables(
     others = others[~others["recording"].isin(new["recording"])]
     quality = pd.concat([*measures, _quality_of(study, others)], ignore_index=True)
     table = pd.concat([new, others]).sort_values("recording", ignore_index=True)
+    table["duration_s"] = table["duration_s"].round(files.TIME_DIGITS)
     decided = flagged(quality, warn).sort_values("recording", kind="stable")
     files.write_csv(study.quality_csv, decided)
     write_recordings(study.recordings_csv, mark_duplicates(table))
@@ -210,9 +212,10 @@ def _quality_of(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     return every[every["recording"].isin(table["recording"])]
 
 
-def _result(study: Study, seen: Scan, folder: Path, fresh: bool) -> StageResult:
+def _result(study: Study, seen: Scan, folder: Path, given: str, fresh: bool) -> StageResult:
     table = read_recordings(study.recordings_csv)
     left_out = [*exclusions(table), *seen.exclusions]
+    quality = _quality_of(study, table)
     n_usable = int((table["status"] == "usable").sum())
     return StageResult(
         stage="ingest",
@@ -220,12 +223,12 @@ def _result(study: Study, seen: Scan, folder: Path, fresh: bool) -> StageResult:
         if fresh
         else f"{len(table)} recordings, {n_usable} usable, of "
         f"{table['participant'].nunique()} participants.",
-        written=(study.recordings_csv, study.quality_csv),
+        written=(study.recordings_csv, study.quality_csv, study.provenance_json("ingest")),
         exclusions=exclusion_table(left_out),
-        notes=_notes(seen.left_alone, folder),
+        notes=(*_notes(seen.left_alone, folder), *warned(quality, study.quality_csv.name)),
         summary={"n_recordings": len(table), "n_usable": n_usable},
         fresh=fresh,
-        next_command=f"emoclip-clinic encode {files.shell_word(folder)}",
+        next_command=f"emoclip-clinic encode {files.shell_word(folder)}{given}",
     )
 
 

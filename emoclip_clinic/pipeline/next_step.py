@@ -1,32 +1,12 @@
-"""What to run next, with the options that were given: also where nothing came of a stage."""
+"""What to run next where nothing came of a stage."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from emoclip_clinic.pipeline._stage import StageResult
 
-__all__ = ["as_typed", "cured"]
-
-
-def as_typed(**given: object) -> str:
-    """Write options as they are typed, each after a space: the next command needs the same.
-
-    Left out is what was not given, and what is no text: a notebook's own objects.
-    """
-    return "".join(
-        f" --{name} {shlex.quote(text)}" for name, value in given.items() for text in _texts(value)
-    )
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, (str, Path)):
-        yield str(value)
-    elif isinstance(value, (list, tuple)):
-        yield from map(str, value)
+__all__ = ["cured"]
 
 
 def cured(result: StageResult, options: str) -> StageResult:

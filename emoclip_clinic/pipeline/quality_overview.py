@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from emoclip_clinic import files
 from emoclip_clinic.pipeline._stage import StageResult
 from emoclip_clinic.pipeline.quality_tables import left_out_windows, read_windows
 from emoclip_clinic.pipeline.sources import encoder_label, feature_files, require_recordings
@@ -55,7 +56,8 @@ def quality(study: Study, *, encoder: str | None = None) -> StageResult:
         summary={"n_windows": n_windows, "n_used": n_used, "limits": _plain(left)},
         table=_shown(left[left["n_unknown"] < max(n_used, 1)]),
         words=(*_unknown(left, n_used), *_reasons(lost), *_worst(windows)),
-        next_command="emoclip-clinic quality --scale SCALE --measure MEASURE",
+        next_command="emoclip-clinic quality --scale SCALE --measure MEASURE"
+        + files.given(encoder=encoder),
     )
 
 

@@ -102,7 +102,7 @@ def check_ratings(study: Study, scale_id: str) -> StageResult:
         stage="ratings check",
         message=f"{counted(found['n_participants'], 'participant')}, "
         f"{counted(len(found['sessions']), 'session')}, "
-        f"{counted(len(found['raters']), 'rater')}: {found['n_ratings']} ratings of "
+        f"{counted(len(found['raters']), 'rater')}: {found['n_ratings']} item ratings of "
         f"{rated.scale.abbreviation}, {sum(found['missing'].values())} missing.",
         exclusions=exclusions,
         notes=(f"read: {', '.join(sheets)}", *_sentences(found), *rated.notes, *hints),
@@ -112,7 +112,7 @@ def check_ratings(study: Study, scale_id: str) -> StageResult:
 
 
 def _found(rated: Rated) -> dict[str, Any]:
-    """Count what the ratings hold; a visit that two raters rated counts twice."""
+    """Count what the ratings hold; a visit that two raters rated is rated twice."""
     table, codes = rated.ratings, list(rated.scale.codes)
     wide = table.pivot(index=BY_RATER, columns="item", values="value").reindex(columns=codes)
     complete = rated.scored.groupby("target")["value"].count()
@@ -121,7 +121,8 @@ def _found(rated: Rated) -> dict[str, Any]:
         "n_participants": table["participant"].nunique(),
         "sessions": sorted(table["session"].unique()),
         "raters": {name: int(n) for name, n in wide.groupby("rater").size().items()},
-        "n_rated_visits": len(wide),
+        "n_visits": len(table[VISIT].drop_duplicates()),
+        "n_visit_ratings": len(wide),
         "n_ratings": len(table),
         "missing": missing,
         "complete": {part.id: int(complete.get(part.id, 0)) for part in rated.scale.scores},
@@ -129,7 +130,7 @@ def _found(rated: Rated) -> dict[str, Any]:
 
 
 def _sentences(found: dict[str, Any]) -> list[str]:
-    visits = found["n_rated_visits"]
+    visits, times = counted(found["n_visits"], "visit"), found["n_visit_ratings"]
     sentences = [
         f"sessions: {', '.join(found['sessions'])}",
         "raters: "
@@ -139,6 +140,7 @@ def _sentences(found: dict[str, Any]) -> list[str]:
         counts = ", ".join(f"{code} ({n})" for code, n in found["missing"].items())
         sentences.append(f"not rated, by item: {counts}")
     sentences += [
-        f"{score}: made for {n} of {visits} rated visits" for score, n in found["complete"].items()
+        f"{score}: made for {n} of {counted(times, 'rating')} of {visits}"
+        for score, n in found["complete"].items()
     ]
     return sentences

@@ -27,6 +27,7 @@ from emoclip_clinic.pipeline.sources import (
     require_recordings,
     scale_file,
 )
+from emoclip_clinic.quality import general
 from emoclip_clinic.recordings import exclusion_table, exclusions
 from emoclip_clinic.regression import Recipe, performance
 from emoclip_clinic.regression.estimators import REGISTRY
@@ -35,7 +36,7 @@ from emoclip_clinic.report.checklists import FOLDER, read_checklist
 from emoclip_clinic.report.profiles import profile
 from emoclip_clinic.report.questions import QUESTIONS
 from emoclip_clinic.resources import names
-from emoclip_clinic.segments import OUTSIDE
+from emoclip_clinic.segments import is_window
 from emoclip_clinic.study import Study
 
 __all__ = ["gather", "quality_files", "question_files", "stale"]
@@ -210,7 +211,7 @@ def _exclusions(
     segments: pd.DataFrame,
     chosen: set[str] | None,
 ) -> pd.DataFrame:
-    """List what each stage left out, of the cohort's participants, and every target."""
+    """List what each stage left out, by general reasons, of the cohort, and every target."""
     fitted = _read(study.model_dir(scale_id) / "exclusions.csv", "id", "reason")
     of_other_stages = fitted["id"].isin(unencoded(segments)["id"])
     own = fitted["unit"].eq("target") | fitted["id"].isin(recordings["recording"])
@@ -218,8 +219,9 @@ def _exclusions(
         own[:] = True
     else:
         own |= fitted["unit"].eq("participant") & fitted["id"].isin(chosen)
+    examined = exclusion_table(exclusions(recordings))
     parts = [
-        exclusion_table(exclusions(recordings)),
+        examined.assign(reason=examined["reason"].map(general)),
         unencoded(_of_recordings(segments, recordings)),
         fitted[own & ~of_other_stages],
     ]
@@ -229,8 +231,8 @@ def _exclusions(
 def _windows(segments: pd.DataFrame) -> pd.DataFrame:
     """Count the windows of each recording."""
     used = segments["status"].eq("used")
-    left_out = ~used & segments["reason"].ne(OUTSIDE)
-    by_recording = segments.assign(n_used=used, n_excluded=left_out).groupby("recording", sort=True)
+    table = segments.assign(n_used=used, n_excluded=~used & is_window(segments))
+    by_recording = table.groupby("recording", sort=True)
     return by_recording.agg(
         n_used=("n_used", "sum"),
         n_excluded=("n_excluded", "sum"),

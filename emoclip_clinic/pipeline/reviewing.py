@@ -19,8 +19,9 @@ from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import plain_choices, read_choices
 from emoclip_clinic.pipeline.copying import refuse_shared_copy
-from emoclip_clinic.pipeline.next_step import as_typed
+from emoclip_clinic.pipeline.encoding import encode_stage
 from emoclip_clinic.pipeline.recording_encoder import Encoding, Planned, RecordingEncoder
+from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
 from emoclip_clinic.rating_cells import counted
 from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
@@ -100,6 +101,18 @@ def review(
         Turns are asked for, and no recording has any.
     """
     refuse_shared_copy(study, "review")
+    given = files.given(
+        encoder=_last_encoder(study),
+        faces=faces,
+        protocol=protocol,
+        participant=participant,
+        turns=turns,
+        speaker=speaker,
+        section=sections,
+        weights=weights,
+    )
+    recordings = files.shell_word(study.path / study.settings.study.recordings)
+    command = f"emoclip-clinic encode {recordings}{given}"
     worker = _worker(study, faces, protocol, participant, weights)
     table = read_recordings(study.recordings_csv)
     usable = table[table["status"] == "usable"]
@@ -114,17 +127,12 @@ def review(
         except RecordingError as error:
             lost.append(Exclusion("review", "recording", row["recording"], str(error)))
         progress("recordings", done, len(rows))
-    given = {"faces": faces, "protocol": protocol, "participant": participant, "turns": turns}
-    command = (
-        "emoclip-clinic encode "
-        f"{files.shell_word(study.path / study.settings.study.recordings)}"
-        f"{as_typed(**given, speaker=speaker, section=sections)}"
-    )
     page = study.review_dir / PAGE
     files.make_folder(page.parent)
     # also where the study is a group's
     page.parent.chmod(0o700)
-    files.write_bytes(page, review_page(shown, worker.encoding.choices.rule, command).encode())
+    typed = command + files.study_option(study.path)
+    files.write_bytes(page, review_page(shown, worker.encoding.choices.rule, typed).encode())
     page.chmod(0o600)
     several = sum(len(one.people) > 1 for one in shown)
     return StageResult(
@@ -136,6 +144,15 @@ def review(
         summary={"n_recordings": len(shown)},
         next_command=command,
     )
+
+
+def _last_encoder(study: Study) -> str | None:
+    """Name the encoder that the study was last encoded with, where study.toml names another."""
+    encoded = study.provenance_json("encode").parent.glob(f"{encode_stage('*')}.json")
+    last = max(encoded, key=lambda path: path.stat().st_mtime_ns, default=None)
+    if last is None or last.stem == encode_stage(encoder_label(study.settings.encode.encoder)):
+        return None
+    return str((study.provenance(last.stem) or {}).get("encoder")) or None
 
 
 @alone

@@ -139,7 +139,7 @@ def read_prompts(path: Path) -> PromptSet:
     if read is not None:
         problems += _problems(read)
     if read is None or problems:
-        raise SettingsError(f"{path.name}: {'; '.join(problems)}.")
+        raise SettingsError(f"{resources.place(path)}: {'; '.join(problems)}.")
     return read
 
 

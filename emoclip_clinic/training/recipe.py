@@ -172,7 +172,7 @@ def read_recipe(path: Path) -> Recipe:
     if recipe is not None:
         problems += _problems(recipe)
     if recipe is None or problems:
-        raise SettingsError(f"{path.name}: {'; '.join(problems)}.")
+        raise SettingsError(f"{resources.place(path)}: {'; '.join(problems)}.")
     return recipe
 
 

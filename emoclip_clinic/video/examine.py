@@ -126,7 +126,7 @@ def _completeness(facts: Probe) -> Iterator[tuple[str, float, str, str]]:
     yield "longest_gap", gap_s, "s", note
     yield "late_start", facts.start_s, "s", ""
     yield "duration", facts.duration_s, "s", ""
-    yield "frame_rate", facts.fps_mean, "Hz", ""
+    yield "frame_rate", facts.usual_rate_hz, "Hz", ""
     untimed = 0 if facts.timed else len(facts.times_s)
     note = "the file has no times: they are counted at its nominal rate"
     yield "frames_untimed", untimed, "frames", note if untimed else ""

@@ -66,13 +66,16 @@ class Probe:
     n_frames_decoded: int | None
     """None if only the first frame was decoded."""
     fps_mean: float
+    usual_rate_hz: float
+    """One over the median interval: a pause does not lower it."""
     variable_rate: bool
     times_s: FloatArray
     """(n_frames,) presentation times after the first frame's, which is 0, on one clock."""
     timed: bool
     """Whether the times are the file's own; else they are counted at the nominal rate."""
     n_disordered: int
-    """Frames that the file does not present later than the frame before them."""
+    """Frames that the file does not present later than the frame before them, without those at
+    which its clock was set back."""
     set_back_s: tuple[float, ...]
     """Times at which the file's clock was set back; from there on time is counted on."""
     damage_s: tuple[float, ...]
@@ -114,6 +117,7 @@ def probe(path: Path, decode: bool = True) -> Probe:
     times_s, set_back_s = on_one_clock(own_s)
     interval_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
     duration_s = float(times_s[-1]) + (interval_s or 1 / header.rate_hz)
+    fps_mean = len(times_s) / duration_s
     if decode:
         _refuse_remnant(header, walk.tally.n_hidden, len(times_s), duration_s)
     turned = walk.placed.rotation_deg in (90, 270)
@@ -133,11 +137,12 @@ def probe(path: Path, decode: bool = True) -> Probe:
         n_frames_header=header.n_frames or None,
         n_frames_hidden=walk.tally.n_hidden,
         n_frames_decoded=len(times_s) if decode else None,
-        fps_mean=len(times_s) / duration_s,
+        fps_mean=fps_mean,
+        usual_rate_hz=1 / interval_s if interval_s else fps_mean,
         variable_rate=is_variable_rate(times_s),
         times_s=times_s,
         timed=timed,
-        n_disordered=int((np.diff(own_s) <= 0).sum()),
+        n_disordered=max(0, int((np.diff(own_s) <= 0).sum()) - len(set_back_s)),
         set_back_s=set_back_s,
         damage_s=tuple(place - float(own_s[0]) for place in walk.tally.damage_s),
         interlaced_share=walk.n_interlaced / len(walk.times_s),
@@ -240,9 +245,12 @@ def _refuse_remnant(header: _Header, n_hidden: int, n: int, duration_s: float) -
     """Exclude a file of which less than half decodes: of its frames, or else of its duration."""
     n_promised = header.n_frames - n_hidden
     if n_promised > 0 and n < MIN_DECODED_SHARE * n_promised:
-        raise RecordingError("truncated: less than half of its frames decode")
+        raise RecordingError(
+            f"truncated: less than half of its frames decode ({n} of {n_promised})"
+        )
     if header.n_frames == 0 and duration_s < MIN_DECODED_SHARE * header.duration_s:
-        raise RecordingError("truncated: less than half of its duration decodes")
+        found = f"{duration_s:.1f} of {header.duration_s:.1f} s"
+        raise RecordingError(f"truncated: less than half of its duration decodes ({found})")
 
 
 @dataclass

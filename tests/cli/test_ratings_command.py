@@ -80,6 +80,8 @@ def test_a_template_has_a_row_for_each_usable_recording(cli: Type, folder: Path)
     assert found["n_participants"] == 1
     assert found["sessions"] == ["01", "02"]
     assert found["raters"] == {"ann": 2, "bob": 2}
+    assert (found["n_visits"], found["n_visit_ratings"]) == (2, 4)
+    assert "exp: made for 4 of 4 ratings of 2 visits" in found["notes"]
     assert found["n_ratings"] == 4 * len(CODES) - 1
     assert found["missing"] == {"1": 1}
     assert found["complete"] == {"map": 3, "exp": 4}
@@ -110,7 +112,7 @@ def test_check_says_what_is_wrong_and_what_has_no_recording(cli: Type, folder: P
     answer = cli("ratings", "check", "--scale", "cains", "--study", folder)
     assert answer.code == 3
     assert "left out: participant 2: rated, never filmed" in answer.err
-    assert "exp: made for 1 of 2 rated visits" in answer.err
+    assert "exp: made for 1 of 2 ratings of 2 visits" in answer.err
     assert "not rated, by item: 13 (1)" in answer.err
 
 
