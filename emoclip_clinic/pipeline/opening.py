@@ -115,6 +115,5 @@ def init(
         f"the raters fill in {', '.join(sheets)}.",
         written=(study.path / SETTINGS_FILE, *(folder / name for name in sheets)),
         next_command="emoclip-clinic encode "
-        f"{files.shell_word(folder / settings.study.recordings)} --study "
-        f"{files.shell_word(folder)}",
+        f"{files.shell_word(folder / settings.study.recordings)}{files.study_option(folder)}",
     )
