@@ -76,7 +76,8 @@ def test_a_face_is_aligned_before_it_is_compared(shared: Path, tmp_path: Path) -
         assert box is not None
         vector = recogniser.embed(picture, box)
         assert vector is not None
-        assert np.linalg.norm(vector) == pytest.approx(1)
+        # 37,632 numbers, added up as float32
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
         vectors.append(vector)
         plain.append(crop_square(picture, box, 0, 112).ravel())
     assert np.corrcoef(vectors)[0, 1] > 0.9 > np.corrcoef(plain)[0, 1]
