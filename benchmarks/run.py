@@ -75,7 +75,7 @@ CLAIMS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
         ),
     ),
     "encoder_forward": (
-        "The same, 32 clips of 32 frames, over open_clip's eager tower with temporal layers "
+        "EmoCLIP on 32 clips of 32 frames, over open_clip's eager tower with temporal layers "
         "written as a textbook does",
         lambda r: f"{r['ratio']:.2f} times as fast",
     ),
