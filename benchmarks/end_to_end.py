@@ -25,7 +25,8 @@ from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.model import VideoEncoder
-from emoclip_clinic.segments import plan, read_protocol
+from emoclip_clinic.encoding_protocol import read_protocol
+from emoclip_clinic.segments import plan
 from emoclip_clinic.video import isolated, reader
 from emoclip_clinic.video.faces import FaceFinder, WholeFrame, load_face_finder
 from emoclip_clinic.video.probe import timestamps

@@ -20,7 +20,8 @@ from emoclip_clinic import pipeline
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
-from emoclip_clinic.segments import plan, read_protocol
+from emoclip_clinic.encoding_protocol import read_protocol
+from emoclip_clinic.segments import plan
 from emoclip_clinic.video.faces import WholeFrame
 from emoclip_clinic.video.probe import timestamps
 from emoclip_clinic.video.reader import read_frames

@@ -31,9 +31,9 @@ import numpy as np
 from emoclip_clinic import weights
 from emoclip_clinic.encoder.checkpoints import save_checkpoint
 from emoclip_clinic.encoder.model import VideoEncoder
+from emoclip_clinic.encoding_protocol import read_protocol
 from emoclip_clinic.pipeline.choosing import plain_choices
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
-from emoclip_clinic.segments import read_protocol
 from tests.two_people import drawn, side_by_side
 
 MINUTES = (2, 20, 120)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from emoclip_clinic import resources
-from emoclip_clinic.errors import RecordingError, SettingsError
-from emoclip_clinic.flags import WarningLimits, warning_problems
-from emoclip_clinic.quality import QualityLimits, limit_problems
-from emoclip_clinic.schema import build
+from emoclip_clinic.encoding_protocol import EncodingProtocol
+from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.turns import Stretch
 
 __all__ = [
-    "GAP", "LATE_S", "OUTSIDE", "SEGMENT_COLUMNS", "SHORT_PART", "SHORT_TURN", "EncodingProtocol",
-    "Plan", "Segment", "is_window", "missed", "plan", "read_protocol",
+    "GAP", "LATE_S", "OUTSIDE", "SEGMENT_COLUMNS", "SHORT_PART", "SHORT_TURN", "Plan", "Segment",
+    "is_window", "missed", "plan",
 ]  # fmt: skip
 
 SEGMENT_COLUMNS = (
@@ -36,8 +32,6 @@ SEGMENT_COLUMNS = (
 )
 """Columns of segments.csv; `window` counts from 0, `status` is "used" or "excluded"."""
 
-MAX_WINDOW_FRAMES = 1023
-"""The temporal position table of EmoCLIP has 1024 rows, one of them for the class token."""
 CLOCK_S = 1e-3
 """Containers round times to their clock, Matroska to 1 ms: a frame is not late by less."""
 LATE_S = 1.0
@@ -56,32 +50,6 @@ BEFORE = "the turns end before the first picture of the recording"
 
 Times = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class EncodingProtocol:
-    """How recordings are sampled and cut into windows: a file of protocols/encoding/."""
-
-    title: str = ""
-    """One line for the reader."""
-    rate_hz: float | None = None
-    """Frames sampled a second, by presentation time; this or `every_nth` is given."""
-    every_nth: int | None = None
-    """Every n-th frame is sampled, whatever its time."""
-    window_frames: int = 32
-    """Sampled frames in a window."""
-    stride_frames: int = 32
-    """Sampled frames between the starts of two windows."""
-    min_face_fraction: float = 0.5
-    """A window with a face in a smaller fraction of its frames is excluded."""
-    bridge_frames: int = 3
-    """The face's place is interpolated over at most so many sampled frames without a detection."""
-    face_margin: float = 0.2
-    """Added on each side of the face before the square crop, as a share of its longer side."""
-    quality: QualityLimits = field(default_factory=QualityLimits)
-    """Beyond which a window is excluded; none by default."""
-    warn: WarningLimits = field(default_factory=WarningLimits)
-    """Beyond which a recording's measure warns."""
 
 
 @dataclass(frozen=True)
@@ -123,46 +91,6 @@ def is_window(segments: pd.DataFrame) -> pd.Series[bool]:
     recording that is left out as a whole have no frames of their own, and are none.
     """
     return segments["n_frames"] > 0
-
-
-def read_protocol(name: str, study: Path | None = None) -> EncodingProtocol:
-    """Read `protocols/encoding/<name>.toml`, the study's own before the shipped one.
-
-    Raises
-    ------
-    ClinicError
-        There is no such protocol.
-    SettingsError
-        A key is unknown or a value is not allowed.
-    """
-    path = resources.find("protocols/encoding", name, study)
-    problems: list[str] = []
-    protocol = build(EncodingProtocol, resources.read_toml(path), "", problems)
-    if protocol is not None:
-        problems += _problems(protocol)
-    if protocol is None or problems:
-        raise SettingsError(f"{resources.place(path)}: " + "; ".join(problems))
-    return protocol
-
-
-def _problems(protocol: EncodingProtocol) -> list[str]:
-    problems = []
-    if (protocol.rate_hz is None) == (protocol.every_nth is None):
-        problems.append("exactly one of rate_hz and every_nth must be given")
-    for key, low, high in [
-        ("rate_hz", 0.01, 1000),
-        ("every_nth", 1, 1000),
-        ("window_frames", 1, MAX_WINDOW_FRAMES),
-        ("stride_frames", 1, 100_000),
-        ("min_face_fraction", 0, 1),
-        ("bridge_frames", 0, MAX_WINDOW_FRAMES),
-        ("face_margin", 0, 3),
-    ]:
-        value = getattr(protocol, key)
-        # written so that NaN is refused too
-        if value is not None and not low <= value <= high:
-            problems.append(f"{key} = {value}; allowed: {low} to {high}")
-    return problems + limit_problems(protocol.quality) + warning_problems(protocol.warn)
 
 
 def plan(

@@ -16,9 +16,10 @@ from emoclip_clinic import features
 from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.model import Architecture, VideoEncoder
+from emoclip_clinic.encoding_protocol import EncodingProtocol, read_protocol
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.flags import WarningLimits, flagged
-from emoclip_clinic.segments import EncodingProtocol, Plan, Segment, plan, read_protocol
+from emoclip_clinic.segments import Plan, Segment, plan
 from emoclip_clinic.video.faces import Box, WholeFrame, crop_square, load_face_finder
 from emoclip_clinic.video.probe import timestamps
 from emoclip_clinic.video.reader import read_frames

@@ -12,8 +12,8 @@ import pytest
 
 from emoclip_clinic.encoder.likeness import Recogniser, by_look, choose_like
 from emoclip_clinic.encoder.participant import find_people
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import RecordingError
-from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.video.faces import Box
 from emoclip_clinic.video.people import Person
 from emoclip_clinic.video.sface import SAME_PERSON

@@ -16,9 +16,10 @@ from emoclip_clinic import features
 from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.encode import encode_recording
+from emoclip_clinic.encoding_protocol import EncodingProtocol, read_protocol
 from emoclip_clinic.flags import WarningLimits, flagged
 from emoclip_clinic.quality import MEASURES, WINDOW_COLUMNS, QualityLimits
-from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, plan, read_protocol
+from emoclip_clinic.segments import OUTSIDE, plan
 from emoclip_clinic.video.faces import Box, FaceFinder, WholeFrame, load_face_finder
 from emoclip_clinic.video.probe import timestamps
 from emoclip_clinic.video.reader import read_frames

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from emoclip_clinic.encoder.encode import encode_recording
 from emoclip_clinic.encoder.participant import encode_participant
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.flags import WarningLimits, flagged
 from emoclip_clinic.participant_rule import parse_rule
-from emoclip_clinic.segments import EncodingProtocol, plan
+from emoclip_clinic.segments import plan
 from emoclip_clinic.video.choosing import Chosen, choose, lead
 from emoclip_clinic.video.faces import FaceFinder, load_face_finder
 from emoclip_clinic.video.people import Person

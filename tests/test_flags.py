@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from emoclip_clinic import resources
+from emoclip_clinic.encoding_protocol import read_protocol
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.flags import (
     CLOSE_CALL,
@@ -18,7 +19,6 @@ from emoclip_clinic.flags import (
     flagged,
     warned,
 )  # fmt: skip
-from emoclip_clinic.segments import read_protocol
 
 SHIPPED = WarningLimits()
 NAN = float("nan")

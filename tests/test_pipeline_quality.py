@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 import emoclip_clinic as ec
 from emoclip_clinic import features, files, resources
 from emoclip_clinic.cli import app
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import SettingsError, StudyError
 from emoclip_clinic.pipeline.quality_tables import left_out_parts, left_out_windows, windows_csv
 from emoclip_clinic.pipeline.refitting import COLUMNS
 from emoclip_clinic.quality import MEASURES, WINDOW_COLUMNS
-from emoclip_clinic.segments import GAP, OUTSIDE, SEGMENT_COLUMNS, EncodingProtocol, plan
+from emoclip_clinic.segments import GAP, OUTSIDE, SEGMENT_COLUMNS, plan
 from emoclip_clinic.thresholds import THRESHOLD_COLUMNS
 from tests.encoded_study import ENCODER, make_study
 

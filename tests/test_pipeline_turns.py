@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 import emoclip_clinic as ec
 from emoclip_clinic import features
 from emoclip_clinic.cluster import connect
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import RecordingError, SettingsError, TurnsError
 from emoclip_clinic.pipeline import turning
 from emoclip_clinic.pipeline.left_off import left_off
 from emoclip_clinic.pipeline.spoken import TurnFiles
-from emoclip_clinic.segments import OUTSIDE, EncodingProtocol, Segment, plan
+from emoclip_clinic.segments import OUTSIDE, Segment, plan
 from emoclip_clinic.study import Stamp
 from emoclip_clinic.turns import Stretch, TurnChoice, merged
 from tests.videos import write_video

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emoclip_clinic.encoding_protocol import read_protocol
 from emoclip_clinic.errors import SettingsError
 from emoclip_clinic.quality import (
     MEASURES,
@@ -21,7 +22,6 @@ from emoclip_clinic.quality import (
     require_pose,
     worst,
 )
-from emoclip_clinic.segments import read_protocol
 from emoclip_clinic.thresholds import grid, kept, measure_of, remaining
 
 GOOD = {

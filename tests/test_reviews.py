@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import StudyError
 from emoclip_clinic.reviews import Review, leave_out, read_reviews
 from emoclip_clinic.scan import plain_id, safe_id
-from emoclip_clinic.segments import EncodingProtocol, plan
+from emoclip_clinic.segments import plan
 
 HEAD = "recording,action,participant_person,start_s,stop_s,people\n"
 NAMES = ["a", "b"]

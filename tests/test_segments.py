@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from emoclip_clinic.encoding_protocol import EncodingProtocol, read_protocol
 from emoclip_clinic.errors import ClinicError, RecordingError, SettingsError
-from emoclip_clinic.segments import GAP, EncodingProtocol, plan, read_protocol
+from emoclip_clinic.segments import GAP, plan
 
 BY_RATE = EncodingProtocol(rate_hz=6.25)
 BY_NUMBER = EncodingProtocol(every_nth=4)

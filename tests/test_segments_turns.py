@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.segments import (
     CLOCK_S,
@@ -19,7 +20,6 @@ from emoclip_clinic.segments import (
     SHORT_PART,
     SHORT_TAIL,
     SHORT_TURN,
-    EncodingProtocol,
     Plan,
     plan,
 )

@@ -11,7 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from emoclip_clinic.segments import plan, read_protocol
+from emoclip_clinic.encoding_protocol import read_protocol
+from emoclip_clinic.segments import plan
 from emoclip_clinic.video.examine import quality
 from emoclip_clinic.video.probe import probe, timestamps
 from emoclip_clinic.video.reader import read_frames

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import importlib
 import json
 import pickle
-import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoclip_clinic.cluster.flight import JOBS_A_CORE, Future, earliest, in_flight
 from emoclip_clinic.cluster.settings import DaskSettings, Tls
+from emoclip_clinic.cluster.versions import compare, compare_all, versions, versions_here
 from emoclip_clinic.errors import ClinicError, SettingsError
 from emoclip_clinic.regression.jobs import Apart, Lost, Runner
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from distributed.security import Security
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["on_dask", "ready", "require", "runner_of", "security_of", "versions"]
+__all__ = ["on_dask", "ready", "require", "runner_of", "security_of"]
 
 CONNECT_S = 10.0
 """How long a scheduler may take to answer."""
@@ -38,8 +36,6 @@ STEP_S = 1.0
 """While a job is waited for, it is seen so often whether there are workers."""
 FETCH_S = 300.0
 """How long the result of a job that is done may take to come here, before that is seen again."""
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas")
-"""What decides the results of every job beside this package and Python; `Apart` may name more."""
 
 
 def require(library: str) -> None:
@@ -143,71 +139,7 @@ def ready(client: Client, wait_s: float) -> None:
             f"the scheduler has no worker after {wait_s:g} s. Start some (dask worker ADDRESS), "
             "or see in the queue why they wait."
         ) from error
-    _compare_all(client, ())
-
-
-def versions(libraries: tuple[str, ...] = ()) -> dict[str, str]:
-    """Say what computes here: this package (with a digest of its code), Python and libraries.
-
-    Parameters
-    ----------
-    libraries
-        Names on PyPI of others than `LIBRARIES`.
-    """
-    import emoclip_clinic
-
-    return {
-        "package": f"{emoclip_clinic.__version__} (code {_digest()})",
-        "Python": ".".join(platform.python_version_tuple()[:2]),
-        **{name: _version(name) for name in (*LIBRARIES, *libraries)},
-    }
-
-
-def _version(library: str) -> str:
-    try:
-        # behind a "+" stands which device it was built for: a login node has no GPU
-        return metadata.version(library).partition("+")[0]
-    except metadata.PackageNotFoundError:
-        return "none"
-
-
-# a worker is asked at every job; it has what it was started with
-_versions_here = cache(versions)
-
-
-@cache
-def _digest() -> str:
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:8]
-
-
-def _compare_all(client: Client, libraries: tuple[str, ...]) -> None:
-    """Compare the versions of all workers that are there with those of this machine."""
-    ours = versions(libraries)
-    for worker, found in client.run(versions, libraries, on_error="return").items():
-        if isinstance(found, OSError):
-            # it is lost meanwhile, and no worker any more
-            continue
-        if isinstance(found, Exception):
-            raise ClinicError(
-                f"worker {worker} cannot say its versions ({found}). Install emoclip-clinic "
-                f"{ours['package']} there, and start it again."
-            ) from found
-        _compare(ours, found, worker)
-
-
-def _compare(ours: dict[str, str], theirs: dict[str, str], worker: str) -> None:
-    other = [
-        f"{name} {theirs[name]}, here {ours[name]}" for name in ours if theirs[name] != ours[name]
-    ]
-    if other:
-        raise ClinicError(
-            f"worker {worker} has {'; '.join(other)}: its results could differ. Install the same "
-            "versions there (constraints.txt lists the tested ones), and start it again."
-        )
+    compare_all(client, ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +154,7 @@ class _Task:
         """Do a job on one thread; a worker that came later has its versions compared here."""
         from distributed import get_worker
 
-        _compare(self.versions, _versions_here(self.libraries), get_worker().address)
+        compare(self.versions, versions_here(self.libraries), get_worker().address)
         with _pools().limit(limits=1):
             return self.function(job)
 
@@ -272,7 +204,7 @@ def on_dask(client: Client, resources: Mapping[str, float], patience_s: float) -
         apart = isinstance(function, Apart)
         libraries = function.libraries if isinstance(function, Apart) else ()
         if libraries:
-            _compare_all(client, libraries)
+            compare_all(client, libraries)
         # a function of a notebook or script can be packed by value alone
         packed = cloudpickle.dumps(_Task(function, libraries, versions(libraries)))
         # a result and no scattered data: where the workers that hold it are lost, it is made again

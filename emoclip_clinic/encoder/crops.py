@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from emoclip_clinic.encoder.looks import Looks
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.flags import MEASURED_COLUMNS
-from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.video.faces import Box, FaceFinder, crop_square, largest
 
 __all__ = [

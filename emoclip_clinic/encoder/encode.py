@@ -23,11 +23,12 @@ from emoclip_clinic.encoder.crops import (
     face_crops,
     largest_face,
 )
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.frames import padded
 from emoclip_clinic.quality import beyond
-from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, Segment
+from emoclip_clinic.segments import SEGMENT_COLUMNS, Plan, Segment
 from emoclip_clinic.video.faces import FaceFinder, WholeFrame
 
 __all__ = ["FEW_FACES", "NOT_DECODED", "NO_FACE_FOUND", "OTHERS_ONLY", "encode_recording"]

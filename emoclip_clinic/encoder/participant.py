@@ -10,9 +10,10 @@ import numpy.typing as npt
 from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.crops import Seen, Watch
 from emoclip_clinic.encoder.encode import Progress, encode_recording
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.features import RecordingFeatures
-from emoclip_clinic.segments import EncodingProtocol, Plan
+from emoclip_clinic.segments import Plan
 from emoclip_clinic.video.choosing import Chosen
 from emoclip_clinic.video.faces import Box, FaceFinder, WholeFrame, largest
 from emoclip_clinic.video.people import Person, group

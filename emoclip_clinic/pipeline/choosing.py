@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from emoclip_clinic import weights as store
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import RecordingError, SettingsError, StudyError
 from emoclip_clinic.flags import MEASURED_COLUMNS
 from emoclip_clinic.participant_rule import ParticipantRule, parse_rule
 from emoclip_clinic.reviews import Review, read_reviews
-from emoclip_clinic.segments import EncodingProtocol, Plan
+from emoclip_clinic.segments import Plan
 from emoclip_clinic.study import Study, digest
 from emoclip_clinic.video.choosing import Chosen, choose, lead
 from emoclip_clinic.video.people import Person

@@ -15,6 +15,7 @@ from emoclip_clinic.encoder import ENCODERS, load_encoder
 from emoclip_clinic.encoder.batched import BatchedEncoder
 from emoclip_clinic.encoder.model import VideoEncoder
 from emoclip_clinic.encoder.participant import encode_participant
+from emoclip_clinic.encoding_protocol import EncodingProtocol, read_protocol
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.features import RecordingFeatures
 from emoclip_clinic.participant_rule import ParticipantRule
@@ -26,7 +27,7 @@ from emoclip_clinic.recordings import Exclusion, exclusion_table
 from emoclip_clinic.report.numbers import number
 from emoclip_clinic.report.recognition import timeline, write_figure
 from emoclip_clinic.scan import safe_id
-from emoclip_clinic.segments import GAP, EncodingProtocol, is_window, plan, read_protocol
+from emoclip_clinic.segments import GAP, is_window, plan
 from emoclip_clinic.settings import EncodeSettings, Settings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 from emoclip_clinic.training.described import describe_vectors

@@ -13,36 +13,33 @@ import pandas as pd
 from emoclip_clinic import features, files, frames
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path, devices, require_precision
+from emoclip_clinic.encoding_protocol import EncodingProtocol, read_protocol
 from emoclip_clinic.errors import AGAIN, EncoderError, StudyError
 from emoclip_clinic.flags import MEASURED_COLUMNS, flagged
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
 from emoclip_clinic.pipeline.choosing import photo_measures, plain_choices, read_choices
 from emoclip_clinic.pipeline.copying import refuse_shared_copy
+from emoclip_clinic.pipeline.encoded import encode_stage, result_of
 from emoclip_clinic.pipeline.ingesting import ingest
 from emoclip_clinic.pipeline.left_off import left_off
 from emoclip_clinic.pipeline.next_step import cured
-from emoclip_clinic.pipeline.quality_tables import doubts, left_out_parts, write_quality
+from emoclip_clinic.pipeline.quality_tables import write_quality
 from emoclip_clinic.pipeline.recording_encoder import Encoding, RecordingEncoder
 from emoclip_clinic.pipeline.sources import encoder_label
 from emoclip_clinic.pipeline.spoken import TurnFiles, turn_choice, with_turns
 from emoclip_clinic.pipeline.together import at_once, encode_together
-from emoclip_clinic.quality import WINDOW_COLUMNS, general, require_pose
-from emoclip_clinic.recordings import Exclusion, exclusion_table, read_recordings
+from emoclip_clinic.quality import WINDOW_COLUMNS, require_pose
+from emoclip_clinic.recordings import read_recordings
 from emoclip_clinic.regression.jobs import Apart, Lost, Runner
-from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, is_window, read_protocol
+from emoclip_clinic.segments import SEGMENT_COLUMNS
 from emoclip_clinic.settings import EncodeSettings
 from emoclip_clinic.study import Stamp, Study
 from emoclip_clinic.turns import TurnChoice
 from emoclip_clinic.video.decoder import Limits
 
-__all__ = ["encode", "encode_stage", "unencoded"]
+__all__ = ["encode"]
 
 CHANGED = "the file changed or went away while it was encoded"
-
-
-def encode_stage(label: str) -> str:
-    """Name the stage in provenance/: there is one an encoder."""
-    return f"encode-{label}"
 
 
 @alone
@@ -150,7 +147,7 @@ def encode(
     options = files.given(**given, speaker=speaker, section=sections)
     # the default is nobody's choice
     chosen = bool(participant) or settings.participant != EncodeSettings().participant
-    result = cured(_result(study, encoding, found, fresh, chosen), options)
+    result = cured(result_of(study, encoding, found, fresh, chosen), options)
     return replace(result, notes=(*otherwise, *result.notes, *(spoken.notes if spoken else ())))
 
 
@@ -306,55 +303,3 @@ def _content(study: Study, path: Path) -> str:
     with contextlib.suppress(StudyError):
         return study.sha256(path)
     return ""
-
-
-def unencoded(segments: pd.DataFrame) -> pd.DataFrame:
-    """List the recordings of which no window is used, with the reason of most of their frames.
-
-    Returns
-    -------
-    DataFrame
-        stage, unit, id, reason.
-    """
-    used = set(segments.loc[segments["status"] == "used", "recording"])
-    without = segments[~segments["recording"].isin(used)]
-    return exclusion_table(
-        Exclusion("encode", "recording", str(name), _main_reason(rows))
-        for name, rows in without.groupby("recording", sort=True)
-    )
-
-
-def _main_reason(segments: pd.DataFrame) -> str:
-    return str(segments.groupby(segments["reason"].map(general))["n_frames"].sum().idxmax())
-
-
-def _result(
-    study: Study, encoding: Encoding, found: StageResult, fresh: bool, chosen: bool
-) -> StageResult:
-    label, stage = encoding.label, encode_stage(encoding.label)
-    folder = study.features_dir(label)
-    place = study.relative(folder / "quality.csv")
-    reviewed = {name for name, one in encoding.choices.reviews.items() if one.people}
-    segments = pd.read_csv(folder / "segments.csv", dtype={"recording": str, "reason": str})
-    lost = unencoded(segments)
-    n_used = int((segments["status"] == "used").sum())
-    n_recordings = segments["recording"].nunique() - len(lost)
-    others = int((segments["status"].ne("used") & is_window(segments)).sum())
-    made = [study.path / name for name in (study.provenance(stage) or {}).get("outputs", ())]
-    first = folder / "segments.csv"
-    scales = study.settings.study.scales
-    return StageResult(
-        stage="encode",
-        message="up to date."
-        if fresh
-        else f"{n_used} windows of {n_recordings} recordings"
-        f"{f', {others} windows left out' if others else ''}.",
-        written=(*dict.fromkeys([first, *made]), study.provenance_json(stage), *found.written),
-        exclusions=pd.concat([found.exclusions, lost], ignore_index=True),
-        details=tuple(left_out_parts(segments, set(lost["id"]))),
-        notes=(*found.notes, *doubts(folder, place, None if chosen else reviewed)),
-        summary={**found.summary, "n_windows_used": n_used, "n_windows_excluded": others},
-        fresh=fresh,
-        next_command=f"emoclip-clinic fit --scale {scales[0] if scales else 'SCALE'}"
-        + (f" --encoder {label}" if label != encoder_label(study.settings.encode.encoder) else ""),
-    )

@@ -20,7 +20,7 @@ from emoclip_clinic.pipeline.cohorts import (
     read_manifest,
     record_opening,
 )
-from emoclip_clinic.pipeline.encoding import encode_stage
+from emoclip_clinic.pipeline.encoded import encode_stage
 from emoclip_clinic.pipeline.judging import Judged, final_model, judge
 from emoclip_clinic.pipeline.materials import Material, gather
 from emoclip_clinic.pipeline.skill import skill_table, skill_words

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emoclip_clinic import __version__, files
+from emoclip_clinic.encoding_protocol import read_protocol
 from emoclip_clinic.errors import DecoderError, RecordingError, StudyError
 from emoclip_clinic.flags import MEASURED_COLUMNS, QUALITY_COLUMNS, WarningLimits, flagged, warned
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
@@ -29,7 +30,6 @@ from emoclip_clinic.recordings import (
     write_recordings,
 )
 from emoclip_clinic.scan import Found, Scan, named_apart, scan
-from emoclip_clinic.segments import read_protocol
 from emoclip_clinic.study import Study
 from emoclip_clinic.video import isolated
 from emoclip_clinic.video.decoder import Limits

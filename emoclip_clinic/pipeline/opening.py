@@ -9,11 +9,11 @@ from typing import Any
 
 from emoclip_clinic import files, ratings, scales
 from emoclip_clinic.encoder import ENCODERS, checkpoint_path
+from emoclip_clinic.encoding_protocol import read_protocol
 from emoclip_clinic.errors import RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import StageResult
 from emoclip_clinic.pipeline.spoken import turn_choice
 from emoclip_clinic.scan import scan
-from emoclip_clinic.segments import read_protocol
 from emoclip_clinic.settings import EncodeSettings, Settings, StudySettings, check_settings
 from emoclip_clinic.study import SETTINGS_FILE, Study
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from emoclip_clinic import features, files, participants
 from emoclip_clinic.encoder import load_encoder
+from emoclip_clinic.encoding_protocol import EncodingProtocol, read_protocol
 from emoclip_clinic.errors import SettingsError, StudyError, TurnsError
 from emoclip_clinic.features import FeatureTable
 from emoclip_clinic.pipeline._stage import Progress, StageResult, alone, quiet
@@ -32,7 +33,6 @@ from emoclip_clinic.regression.applied import accept, require_covariates
 from emoclip_clinic.regression.drivers import drivers as find_drivers
 from emoclip_clinic.regression.frames import Frames
 from emoclip_clinic.regression.inputs import Inputs
-from emoclip_clinic.segments import EncodingProtocol, read_protocol
 from emoclip_clinic.study import Study
 from emoclip_clinic.training.described import best_described
 from emoclip_clinic.training.prompts import PromptSet, find_prompts, read_prompts

@@ -19,12 +19,13 @@ import pandas as pd
 from emoclip_clinic import features
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder import load_encoder
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import AGAIN, ClinicError, DecoderError, RecordingError, StudyError
 from emoclip_clinic.pipeline._stage import Progress, quiet
 from emoclip_clinic.pipeline.choosing import Choices, found_id
 from emoclip_clinic.pipeline.spoken import Spoken, on_clock
 from emoclip_clinic.reviews import Review, leave_out
-from emoclip_clinic.segments import SEGMENT_COLUMNS, EncodingProtocol, Plan, plan
+from emoclip_clinic.segments import SEGMENT_COLUMNS, Plan, plan
 from emoclip_clinic.study import digest
 from emoclip_clinic.video.decoder import Limits
 

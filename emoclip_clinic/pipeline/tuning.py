@@ -9,7 +9,7 @@ from emoclip_clinic.encoder import load_encoder
 from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.features import FeatureTable
 from emoclip_clinic.frames import read_frames
-from emoclip_clinic.pipeline.encoding import encode_stage
+from emoclip_clinic.pipeline.encoded import encode_stage
 from emoclip_clinic.regression import Recipe
 from emoclip_clinic.regression.frames import FRAMES, Frames, Layers
 from emoclip_clinic.study import Study

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from emoclip_clinic.encoding_protocol import EncodingProtocol, read_protocol
 from emoclip_clinic.errors import RecordingError, SettingsError
 from emoclip_clinic.pipeline._stage import StageResult
 from emoclip_clinic.pipeline.sources import require_recordings
 from emoclip_clinic.pipeline.spoken import Spoken, TurnFiles, turn_choice
 from emoclip_clinic.recordings import Exclusion, exclusion_table
-from emoclip_clinic.segments import EncodingProtocol, plan, read_protocol
+from emoclip_clinic.segments import plan
 from emoclip_clinic.study import Study
 from emoclip_clinic.turns import Stretch, shared
 

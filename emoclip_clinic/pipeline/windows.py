@@ -11,9 +11,9 @@ import numpy as np
 from emoclip_clinic import weights as store
 from emoclip_clinic.encoder.crops import FaceLog, face_crops, largest_face
 from emoclip_clinic.encoder.encode import FEW_FACES
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.errors import RecordingError
 from emoclip_clinic.pipeline.clips import examine
-from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.training.clips import ReadWindow
 from emoclip_clinic.training.recipe import Recipe
 from emoclip_clinic.training.zeroshot import Frame

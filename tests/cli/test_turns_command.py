@@ -10,10 +10,10 @@ import pandas as pd
 import pypdf
 import pytest
 
+from emoclip_clinic.encoding_protocol import EncodingProtocol
 from emoclip_clinic.participant_rule import parse_rule
 from emoclip_clinic.pipeline.choosing import Choices
 from emoclip_clinic.pipeline.recording_encoder import Encoding
-from emoclip_clinic.segments import EncodingProtocol
 from emoclip_clinic.settings import read_settings
 from tests.command_line import Type
 from tests.small_study import PEOPLE, make_recordings
