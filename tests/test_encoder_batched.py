@@ -115,9 +115,9 @@ def test_an_encoder_that_fails_is_told_to_everybody_who_waits(part: str) -> None
     """Also of the clip that it was at work on: nobody waits without end, nor who comes later."""
     with BatchedEncoder(broken(part), batch_frames=2) as batched, ThreadPoolExecutor(3) as pool:
         for one in [pool.submit(ask, batched) for _ in range(3)]:
-            with pytest.raises(RuntimeError, match="no more"):
+            with pytest.raises(EncoderError, match="RuntimeError: no more"):
                 one.result(60)
-        with pytest.raises(RuntimeError, match="no more"):
+        with pytest.raises(EncoderError, match="RuntimeError: no more"):
             ask(batched)
 
 

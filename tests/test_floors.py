@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "emoclip_clinic"
 GROUND = {"errors", "files", "locks", "resources", "schema"}
 NOUNS = {
-    "duplicates", "encoding_protocol", "features", "flags", "frames", "given_scores", "groups", "headings",
+    "duplicates", "encoding_protocol", "features", "flags", "frames", "given_scores", "groups",
+    "headings",
     "item_columns", "item_names", "matching", "mentions", "participant_rule", "participants",
     "predictions", "pseudonyms", "quality", "rating_cells", "ratings", "recordings", "reviews",
     "scale",

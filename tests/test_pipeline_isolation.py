@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import emoclip_clinic as ec
+from emoclip_clinic.errors import EncoderError
 from emoclip_clinic.files import sha256_file
 from emoclip_clinic.pipeline import encoding, recording_encoder
 from emoclip_clinic.recordings import read_recordings
@@ -93,6 +95,26 @@ def test_a_fault_of_the_program_costs_one_recording(
     assert (stage, name) == ("encode", VICTIM)
     assert "the program failed on it (ZeroDivisionError)" in reason
     assert "in faulty" in caplog.text
+    assert ec.pipeline.encode(study, folder).exclusions.empty
+
+
+def test_a_fault_of_the_encoder_is_no_recording_s(
+    study: ec.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One error, and not a row for every recording of the cohort: none is written off for it."""
+    load = recording_encoder.load_encoder
+
+    def broken(*given: Any, **options: Any) -> Any:
+        encoder = load(*given, **options)
+        encoder.temporal = torch.nn.Linear(1, 1)
+        return encoder
+
+    folder = study.path / "interviews"
+    with monkeypatch.context() as patch:
+        patch.setattr(recording_encoder, "load_encoder", broken)
+        with pytest.raises(EncoderError, match="the encoder failed"):
+            ec.pipeline.encode(study, folder)
+    assert not list(study.features_dir("emoclip-demo").glob("*.safetensors"))
     assert ec.pipeline.encode(study, folder).exclusions.empty
 
 

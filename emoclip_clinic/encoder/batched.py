@@ -224,16 +224,9 @@ class _Work:
         while (batch := self._next()) is not None:
             try:
                 self._do(batch)
-            except torch.OutOfMemoryError as error:
-                full = EncoderError(
-                    "the GPU has too little free memory. End other programs that use it, or give "
-                    "--device cpu."
-                )
-                full.__cause__ = error
-                self._fail(full, batch)
-            # raised again in the threads of all recordings, whatever it is
             except Exception as error:
-                self._fail(error, batch)
+                # raised again in the threads of all recordings: it is the fault of none
+                self._fail(_told(error), batch)
 
     def _next(self) -> _Batch | None:
         with self._changed:
@@ -296,3 +289,17 @@ def _end(work: _Work, thread: threading.Thread) -> None:
     # torch does not bear a thread that is at work when the program ends
     if thread is not threading.current_thread():
         thread.join()
+
+
+def _told(error: Exception) -> EncoderError:
+    """Say in our words what made the encoder fail."""
+    if isinstance(error, EncoderError):
+        return error
+    told = EncoderError(
+        "the GPU has too little free memory. End other programs that use it, or give --device cpu."
+        if isinstance(error, torch.OutOfMemoryError)
+        else f"the encoder failed ({type(error).__name__}: {error}). Try --device cpu and "
+        "--precision fp32; if it fails there too, report it, please."
+    )
+    told.__cause__ = error
+    return told
